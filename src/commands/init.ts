@@ -1,0 +1,44 @@
+import * as Flags from '@oclif/core/flags'
+
+import {BaseCommand} from '../lib/cli/base-command.js'
+import {formatInit, type InitResult, initProject} from '../lib/cli/init-project.js'
+
+export default class Init extends BaseCommand {
+  static override summary = 'Write a commented mlv.yaml for this folder.'
+
+  static override description =
+    'Asks what no flag says; with --yes it asks nothing. mlv works without this file: it is for what differs from the ' +
+    'defaults, and for what a team shares.'
+
+  static override examples = [
+    {command: '<%= config.bin %> <%= command.id %>', description: 'Answer three questions.'},
+    {command: '<%= config.bin %> <%= command.id %> --yes --torch cpu', description: 'From a script.'},
+  ]
+
+  static override flags = {
+    force: Flags.boolean({env: 'MLV_FORCE', summary: 'Write over a mlv.yaml that is there.'}),
+    name: Flags.string({env: 'MLV_NAME', helpValue: '<name>', summary: 'Name the profile; local by default.'}),
+    store: Flags.string({
+      env: 'MLV_MLFLOW_STORE',
+      helpValue: '<address>',
+      summary: 'Keep runs in this PostgreSQL database instead of SQLite.',
+    }),
+    target: Flags.string({env: 'MLV_TARGET', options: ['local'], summary: 'Where the profile runs.'}),
+    torch: Flags.string({
+      env: 'MLV_PYTHON_TORCH',
+      helpValue: '<build>',
+      summary: 'Use this build of PyTorch: auto, cpu, cu128.',
+    }),
+    yes: Flags.boolean({char: 'y', env: 'MLV_YES', summary: 'Ask nothing; take the defaults.'}),
+  }
+
+  async run(): Promise<InitResult> {
+    const {flags} = await this.parse(Init)
+    // A mlv.yaml that is broken must not keep --force from replacing it.
+    const {context} = await this.lenientContext({...flags, profile: undefined})
+    const {force, name, store, target, torch, yes} = flags
+    const result = await initProject(context, {force, name, store, target, torch, yes})
+    context.reporter.result(formatInit(result, context))
+    return result
+  }
+}

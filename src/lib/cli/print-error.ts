@@ -1,0 +1,52 @@
+import {errorCodes, exitCodes} from '../error-codes.js'
+import {describeFileError, MlvError} from '../errors.js'
+import {usageError} from './not-found.js'
+
+/** What `--json` prints of a failure. */
+export interface ErrorJson {
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly details: readonly string[]
+    readonly try_this: readonly string[]
+    readonly exit_code: number
+  }
+}
+
+/** Makes one kind of error out of whatever was thrown. A thing that nobody expected becomes MLV_BUG. */
+export function toMlvError(thrown: unknown): MlvError {
+  if (thrown instanceof MlvError) return thrown
+  const error = thrown as NodeJS.ErrnoException & {oclif?: {exit?: number}; path?: string}
+  const described = describeFileError(error, error?.path ?? 'the folder')
+  if (described instanceof MlvError) return described
+  if (error?.name === 'ExitPromptError') return new MlvError('MLV_INTERRUPTED', 'Nothing was changed.')
+  // The parser's own errors carry oclif's exit code 2.
+  if (error?.oclif?.exit === errorCodes.MLV_USAGE.exit) return usageError(error)
+  return new MlvError('MLV_BUG', `mlv met something that it does not expect: ${error?.message ?? String(thrown)}`, {
+    cause: thrown,
+    details: error?.stack?.split('\n').slice(1, 12) ?? [],
+    tryThis: ['Report this together with the output of `mlv support dump`.'],
+  })
+}
+
+/** The text that people see on stderr: the sentence, what belongs to it, what to type next, the code. */
+export function formatError(error: MlvError): string {
+  if (error.code === 'MLV_INTERRUPTED' && error.message === '') return ''
+  const lines = [`Error: ${error.message}`]
+  if (error.details.length > 0) lines.push('', ...error.details.map(line => `  ${line}`))
+  if (error.tryThis.length > 0) lines.push('', 'Try this:', ...error.tryThis.map(line => `  ${line}`))
+  if (error.exitCode !== exitCodes.interrupted) lines.push('', `Code: ${error.code}`)
+  return `${lines.join('\n')}\n`
+}
+
+export function errorJson(error: MlvError): ErrorJson {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      details: error.details,
+      try_this: error.tryThis,
+      exit_code: error.exitCode,
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import {type ErrorCode, errorCodes} from './error-codes.js'
+
+export interface MlvErrorOptions {
+  /** Commands or short sentences that help, most likely first; shown under `Try this:`. */
+  readonly tryThis?: readonly string[]
+  /** Further lines between the sentence and `Try this:`, such as the last lines of a log. */
+  readonly details?: readonly string[]
+  readonly cause?: unknown
+  /** Overrides the code's exit status; only for a status that is passed through. */
+  readonly exitCode?: number
+}
+
+/** A failure that a person can act on. Its message says what is the case, in the present tense. */
+export class MlvError extends Error {
+  readonly code: ErrorCode
+  readonly details: readonly string[]
+  readonly exitCode: number
+  readonly tryThis: readonly string[]
+
+  constructor(code: ErrorCode, message: string, options: MlvErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : {cause: options.cause})
+    this.name = 'MlvError'
+    this.code = code
+    this.details = options.details ?? []
+    this.exitCode = options.exitCode ?? errorCodes[code].exit
+    this.tryThis = options.tryThis ?? []
+  }
+}
+
+/** A program that mlv ran ended with an error; keeps what a classifier needs to say it in better words. */
+export class ToolError extends MlvError {
+  readonly argv: readonly string[]
+  readonly stderr: string
+  readonly toolExitCode: number | undefined
+
+  constructor(
+    message: string,
+    tool: {argv: readonly string[]; exitCode: number | undefined; stderr: string},
+    options: MlvErrorOptions & {code?: ErrorCode} = {},
+  ) {
+    super(options.code ?? 'MLV_TOOL_FAILED', message, {
+      details: tool.stderr.trimEnd().split('\n').slice(-20).filter(Boolean),
+      ...options,
+    })
+    this.argv = tool.argv
+    this.stderr = tool.stderr
+    this.toolExitCode = tool.exitCode
+  }
+}
+
+/** Turns errors of the file system that a person can act on into sentences; everything else comes back as it is. */
+export function describeFileError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new MlvError('MLV_DISK_FULL', `The disk that holds ${path} is full.`, {
+      cause: error,
+      tryThis: [`df -h ${JSON.stringify(path)}`],
+    })
+  }
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    return new MlvError('MLV_FOLDER_READ_ONLY', `${path} cannot be written (${code}).`, {
+      cause: error,
+      tryThis: ['Change to a folder that you can write in, or give yourself the right to write here.'],
+    })
+  }
+  return error
+}

@@ -1,0 +1,47 @@
+import {type ErrorCode, type ErrorCodeInfo, errorCodes} from './error-codes.js'
+import {MlvError} from './errors.js'
+import {didYouMean} from './nearest.js'
+
+export interface Explanation {
+  readonly code: string
+  readonly exit_code: number
+  readonly meaning: string
+  /** What helps, most likely first: sentences, and command lines that can be pasted where the person is. */
+  readonly remedies: readonly string[]
+}
+
+/** What one code means, or what every code means; takes `mlflow_denied` for `MLV_MLFLOW_DENIED` too. */
+export function explain(name: string | undefined, command: (line: string) => string): readonly Explanation[] {
+  const codes = Object.keys(errorCodes) as ErrorCode[]
+  if (name === undefined) return codes.map(code => explanationOf(code, command))
+  const upper = name.trim().toUpperCase().replaceAll('-', '_')
+  const wanted = upper.startsWith('MLV_') ? upper : `MLV_${upper}`
+  const found = codes.find(code => code === wanted)
+  if (found) return [explanationOf(found, command)]
+  throw new MlvError('MLV_USAGE', `${JSON.stringify(name)} is no error code of mlv.${didYouMean(wanted, codes)}`, {
+    tryThis: [command('explain')],
+  })
+}
+
+export function formatExplanations(explanations: readonly Explanation[]): string {
+  const [first] = explanations
+  if (explanations.length !== 1 || first === undefined) {
+    const width = Math.max(...explanations.map(({code}) => code.length))
+    return explanations
+      .map(({code, exit_code, meaning}) => `${code.padEnd(width)}  ${String(exit_code).padStart(3)}  ${meaning}`)
+      .join('\n')
+  }
+  const lines = [`${first.code} (exit code ${first.exit_code})`, '', first.meaning]
+  if (first.remedies.length > 0) lines.push('', 'What helps:', ...first.remedies.map(line => `  ${line}`))
+  return lines.join('\n')
+}
+
+function explanationOf(code: ErrorCode, command: (line: string) => string): Explanation {
+  const {exit, meaning, remedies = []}: ErrorCodeInfo = errorCodes[code]
+  return {
+    code,
+    exit_code: exit,
+    meaning,
+    remedies: remedies.map(line => line.replaceAll(/`mlv ([^`]+)`/g, (_, rest: string) => `\`${command(rest)}\``)),
+  }
+}

@@ -1,0 +1,85 @@
+import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
+import type {MlflowClient} from '../mlflow/client.js'
+import type {Run} from '../mlflow/runs.js'
+import {createFollowView} from './follow-view.js'
+import {feedLog} from './log-feed.js'
+import {type JobOutcome, outcomeOf} from './outcome.js'
+import {createLineReader} from './output-lines.js'
+import type {RayClient, RayJob} from './ray-client.js'
+
+export interface FollowOptions {
+  readonly context: Context
+  readonly mlflow: MlflowClient
+  readonly ray: RayClient
+  readonly run: Run
+  readonly name: string
+  readonly submissionId: string
+  /** How long to follow at most. */
+  readonly waitMs?: number | undefined
+  /** False: only wait, show nothing of the job's own. */
+  readonly isShown?: boolean
+}
+
+/** How long Ray may take to begin before that is an error of its own. */
+const START_DEADLINE_MS = 120_000
+
+/** Follows a job to its end. Leaving, by Ctrl-C or by the end of the wait, never touches the job. */
+export async function follow(options: FollowOptions): Promise<JobOutcome> {
+  const {context, name} = options
+  const live = context.reporter.live()
+  const view = createFollowView(options.isShown === false ? {set: none, line: none, close: none} : live)
+  const reader = createLineReader()
+  const leave = new AbortController()
+  const timers: NodeJS.Timeout[] = []
+  const leaveAfter = (ms: number, error: () => MlvError) => timers.push(setTimeout(() => leave.abort(error()), ms))
+  if (options.waitMs !== undefined) leaveAfter(options.waitMs, () => stillRunning(context, name, options.waitMs ?? 0))
+  let last: RayJob | undefined
+  leaveAfter(START_DEADLINE_MS, () => notStarted(context, name, last?.message))
+  try {
+    const job = await feedLog({
+      ray: options.ray,
+      id: options.submissionId,
+      signal: AbortSignal.any([context.signal, leave.signal]),
+      onText: text => reader.push(text).forEach(view.show),
+      onJob: current => {
+        last = current
+        // It has begun: only the person's own wait counts from here.
+        if (current.status !== 'PENDING') clearTimeout(timers.at(-1))
+      },
+      onConnection: isLost => live.line(isLost ? 'Connection to Ray lost; trying again.' : 'Connection is back.'),
+    })
+    reader.end().forEach(view.show)
+    live.close()
+    return await outcomeOf({...options, job, progress: view.progress})
+  } catch (error) {
+    if (context.signal.aborted) throw interrupted(context, name)
+    throw error
+  } finally {
+    live.close()
+    for (const timer of timers) clearTimeout(timer)
+  }
+}
+
+function none(): void {}
+
+function interrupted({command, signal}: Context, name: string): unknown {
+  if ((signal.reason as MlvError).code !== 'MLV_INTERRUPTED') return signal.reason
+  return new MlvError('MLV_INTERRUPTED', `Stopped following. The job ${name} goes on.`, {
+    tryThis: [command(`jobs logs ${name} -f`), command(`jobs stop ${name}`)],
+  })
+}
+
+export function stillRunning({command}: Pick<Context, 'command'>, name: string, waitMs: number): MlvError {
+  return new MlvError('MLV_JOB_STILL_RUNNING', `The job ${name} goes on after ${waitMs / 1000} s of waiting.`, {
+    tryThis: [command(`jobs wait ${name}`), command(`jobs logs ${name} -f`)],
+  })
+}
+
+function notStarted({command}: Context, name: string, message: string | null | undefined): MlvError {
+  const seconds = START_DEADLINE_MS / 1000
+  return new MlvError('MLV_JOB_NOT_STARTED', `Ray has not started the job ${name} within ${seconds} s.`, {
+    details: message ? [message] : [],
+    tryThis: [command(`jobs logs ${name} -f`), command('logs ray'), command(`jobs stop ${name}`)],
+  })
+}

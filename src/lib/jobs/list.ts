@@ -1,0 +1,87 @@
+import type {Context} from '../context.js'
+import type {MlflowClient} from '../mlflow/client.js'
+import type {Run} from '../mlflow/runs.js'
+import type {Platform} from './platform.js'
+import type {RayJob} from './ray-client.js'
+import {type JobRecord, jobRuns, tags, toRecord} from './record.js'
+
+export interface ListOptions {
+  /** Everybody's jobs, not only mine. */
+  readonly isAll: boolean
+  readonly limit: number
+}
+
+/** Jobs as MLflow remembers them and Ray knows them; runs whose job is gone are put right on the way. */
+export async function listJobs(context: Context, platform: Platform, options: ListOptions): Promise<JobRecord[]> {
+  const mine = `tags.\`${tags.user}\` = '${context.user.replaceAll("'", '')}'`
+  const [mlflow, ray] = await Promise.all([
+    platform.mlflow().then(async client => {
+      const runs = await jobRuns(client, options.limit, options.isAll ? undefined : mine)
+      return {client, runs}
+    }),
+    rayJobs(context, platform),
+  ])
+  const reconciled = await reconcile(mlflow.client, mlflow.runs, ray)
+  return reconciled.map(({job, run}) => toRecord(mlflow.client.url, run, job))
+}
+
+/** Undefined when Ray cannot be asked: then nobody may conclude that a job is gone. */
+async function rayJobs({reporter}: Context, platform: Platform): Promise<ReadonlyMap<string, RayJob> | undefined> {
+  try {
+    const jobs = await (await platform.ray()).list()
+    return new Map(jobs.map(job => [job.submission_id ?? '', job]))
+  } catch (error) {
+    reporter.warn(`Ray cannot be asked, so states are those that MLflow remembers: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+interface Merged {
+  readonly run: Run
+  readonly job: RayJob | undefined
+}
+
+/** A run is made before Ray hears of its job: so long it may be unknown there. */
+const SUBMIT_GRACE_MS = 120_000
+
+/** Ends runs that say RUNNING while Ray says that their job is over, or has never heard of it. */
+export async function reconcile(
+  mlflow: MlflowClient,
+  runs: readonly Run[],
+  jobs: ReadonlyMap<string, RayJob> | undefined,
+): Promise<Merged[]> {
+  return Promise.all(
+    runs.map(async run => {
+      const known = jobs?.get(run.tags[tags.submissionId] ?? '')
+      // An id can be used again after a lost head: then Ray's job is not this one.
+      const job = known?.metadata?.['mlv.run_id'] === run.id ? known : undefined
+      const end = jobs && (run.status === 'RUNNING' || run.status === 'SCHEDULED') ? endOf(run, job) : undefined
+      if (!end) return {run, job}
+      const endTime = job?.end_time ?? Date.now()
+      await mlflow.runs.update(run.id, {status: end.status, endTime})
+      if (end.reason && !run.tags[tags.reason]) await mlflow.runs.setTag(run.id, tags.reason, end.reason)
+      const reason = run.tags[tags.reason] ?? end.reason
+      return {
+        job,
+        run: {...run, status: end.status, endTime, tags: {...run.tags, ...(reason && {[tags.reason]: reason})}},
+      }
+    }),
+  )
+}
+
+function endOf(run: Run, job: RayJob | undefined): {status: Run['status']; reason: string | undefined} | undefined {
+  switch (job?.status) {
+    case 'PENDING':
+    case 'RUNNING':
+      return undefined
+    case 'SUCCEEDED':
+      return {status: 'FINISHED', reason: undefined}
+    case 'STOPPED':
+      return {status: 'KILLED', reason: 'The job was stopped.'}
+    case 'FAILED':
+      return {status: 'FAILED', reason: 'The job failed in Ray before it could end its run.'}
+    case undefined:
+      if (Date.now() - run.startTime < SUBMIT_GRACE_MS) return undefined
+      return {status: 'FAILED', reason: 'Ray no longer knows the job: its head was stopped or lost while it ran.'}
+  }
+}

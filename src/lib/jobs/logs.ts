@@ -1,0 +1,74 @@
+import {mkdir, writeFile} from 'node:fs/promises'
+import {join, resolve} from 'node:path'
+
+import type {Context} from '../context.js'
+import {describeFileError} from '../errors.js'
+import {isMissing} from '../mlflow/mlflow-error.js'
+import type {Run} from '../mlflow/runs.js'
+import {createLineReader} from './output-lines.js'
+import type {Platform} from './platform.js'
+import {files} from './save-record.js'
+import {findJob} from './show.js'
+
+export interface LogText {
+  readonly job: string
+  /** Without events, unless they were asked for. */
+  readonly lines: readonly string[]
+}
+
+export interface LogOptions {
+  readonly tail?: number | undefined
+  /** Every line as it is, events and Ray's own too. */
+  readonly isRaw: boolean
+}
+
+/** The log of a job: from Ray while it has it, else the one that was kept with the run. */
+export async function readLog(
+  context: Context,
+  platform: Platform,
+  name: string | undefined,
+  {isRaw, tail}: LogOptions,
+): Promise<LogText> {
+  const found = await findJob(context, platform, name)
+  const text = found.job ? await (await platform.ray()).logs(found.submissionId) : await savedLog(platform, found.run)
+  const lines = isRaw ? text.replace(/\n$/, '').split('\n') : plainLines(text)
+  return {job: found.name, lines: tail === undefined ? lines : tail === 0 ? [] : lines.slice(-tail)}
+}
+
+function plainLines(text: string): string[] {
+  const reader = createLineReader()
+  return [...reader.push(text), ...reader.end()].flatMap(line => (line.kind === 'text' ? [line.text] : []))
+}
+
+async function savedLog(platform: Platform, run: Run): Promise<string> {
+  const mlflow = await platform.mlflow()
+  try {
+    return Buffer.from(await mlflow.artifacts.read(run.artifactUri, files.log)).toString()
+  } catch (error) {
+    if (isMissing(error)) return ''
+    throw error
+  }
+}
+
+/** Writes the log and every file of the run into a folder; returns what was written. */
+export async function downloadJob(
+  context: Context,
+  platform: Platform,
+  name: string | undefined,
+  folder: string,
+): Promise<{job: string; files: string[]}> {
+  const {job} = await readLog(context, platform, name, {isRaw: true, tail: 0})
+  const {lines} = await readLog(context, platform, name, {isRaw: true})
+  const {run} = await findJob(context, platform, name)
+  const mlflow = await platform.mlflow()
+  const target = resolve(context.cwd, folder)
+  try {
+    await mkdir(target, {recursive: true})
+    await writeFile(join(target, 'log.txt'), `${lines.join('\n')}\n`)
+    const artifacts = await mlflow.artifacts.walk(run.artifactUri)
+    for (const {path} of artifacts) await mlflow.artifacts.download(run.artifactUri, path, join(target, path))
+    return {job, files: ['log.txt', ...artifacts.map(artifact => artifact.path)]}
+  } catch (error) {
+    throw describeFileError(error, target)
+  }
+}

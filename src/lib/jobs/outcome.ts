@@ -1,0 +1,102 @@
+import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
+import {type MlflowClient, runUrl} from '../mlflow/client.js'
+import type {Run} from '../mlflow/runs.js'
+import {sparkline} from '../ui/sparkline.js'
+import type {Progress} from './follow-view.js'
+import type {RayJob} from './ray-client.js'
+import {tags} from './record.js'
+import {type JobState, rayReason, stateOfRay, stateOfRun} from './states.js'
+
+/** What `mlv train --json` and `mlv jobs wait --json` print. */
+export interface JobResult {
+  readonly job: {
+    readonly id: string
+    readonly name: string
+    readonly state: JobState
+    readonly exit_code: number | null
+    readonly reason: string | null
+  }
+  readonly run: {readonly id: string; readonly url: string}
+  readonly metrics: Readonly<Record<string, number | null>>
+  readonly model: {readonly uri: string; readonly name: string | null; readonly version: string | null} | null
+}
+
+export interface JobOutcome {
+  readonly result: JobResult
+  /** For people, on stdout. */
+  readonly text: string
+  /** What to end with when the job did not go well. */
+  readonly error?: MlvError
+}
+
+export interface EndedJob {
+  readonly context: Pick<Context, 'command'>
+  readonly mlflow: MlflowClient
+  readonly name: string
+  readonly submissionId: string
+  readonly run: Run
+  readonly job: RayJob | undefined
+  readonly progress: Progress
+}
+
+/** Puts together how a job ended: from its events, from Ray, and from its run where those do not tell. */
+export async function outcomeOf({
+  context,
+  job,
+  mlflow,
+  name,
+  progress,
+  run,
+  submissionId,
+}: EndedJob): Promise<JobOutcome> {
+  const isTold = job?.status === 'SUCCEEDED' && progress.result !== undefined
+  const last = isTold ? run : await mlflow.runs.get(run.id)
+  const state = job ? stateOfRay(job.status, last.status) : stateOfRun(last.status)
+  const reason = state === 'succeeded' ? null : reasonOf(job, progress, last)
+  const exit = last.tags[tags.exitCode]
+  const result: JobResult = {
+    job: {id: submissionId, name, state, exit_code: exit ? Number(exit) : (job?.driver_exit_code ?? null), reason},
+    run: {id: run.id, url: runUrl(mlflow.url, run.experimentId, run.id)},
+    metrics: progress.result?.metrics ?? last.metrics,
+    model: progress.result?.model ?? null,
+  }
+  const error = errorOf(context, result)
+  return {result, text: describe(result, progress), ...(error && {error})}
+}
+
+function reasonOf(job: RayJob | undefined, {failure, stop}: Progress, run: Run): string | null {
+  if (failure) return failure.where ? `${failure.error} (${failure.where})` : failure.error
+  if (run.tags[tags.reason]) return run.tags[tags.reason] ?? null
+  if (stop) return `stopped by ${stop.reason}${stop.epoch === null ? '' : ` in epoch ${stop.epoch}`}`
+  return (job && rayReason(job)) ?? (job ? null : 'Ray no longer knows the job')
+}
+
+function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult): MlvError | undefined {
+  // The driver's own words for a plain exit code would say it twice.
+  const isPlain = /^It ended with exit code/.test(job.reason ?? '')
+  const because = job.reason && !isPlain ? `: ${job.reason.replace(/[.\s]+$/, '')}.` : '.'
+  const exit = job.exit_code === null || job.exit_code === 0 ? '' : ` with exit code ${job.exit_code}`
+  if (job.state === 'failed') {
+    return new MlvError('MLV_JOB_FAILED', `The job ${job.name} failed${exit}${because}`, {
+      tryThis: [command(`jobs logs ${job.name} --tail 50`), command(`jobs rerun ${job.name}`), `Look at ${run.url}`],
+    })
+  }
+  if (job.state === 'stopped') {
+    return new MlvError('MLV_JOB_STOPPED', `The job ${job.name} was stopped${because}`, {
+      tryThis: [command(`jobs rerun ${job.name}`), `Look at ${run.url}`],
+    })
+  }
+  return undefined
+}
+
+function describe({job, metrics, model, run}: JobResult, {curve, curveName}: Progress): string {
+  if (job.state !== 'succeeded') return ''
+  const accuracy = metrics.test_accuracy
+  const verdict = typeof accuracy === 'number' ? `: test accuracy ${(accuracy * 100).toFixed(2)} %` : ''
+  const lines = [`${job.name} succeeded${verdict}`]
+  if (curve.length > 1) lines.push(`${curveName}  ${sparkline(curve)}  ${curve.length} epochs`)
+  if (model?.name) lines.push(`Model  ${model.name}, version ${model.version}`)
+  lines.push(`Run    ${run.url}`)
+  return lines.join('\n')
+}

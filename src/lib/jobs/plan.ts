@@ -1,0 +1,147 @@
+import {basename} from 'node:path'
+
+import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
+import {loadTemplate, type Template} from '../templates/load-template.js'
+import {type ParameterValues, parameterValues} from '../templates/parameters.js'
+import {render} from '../templates/render.js'
+import {formatArgv} from '../tools/exec.js'
+import type {JobSpec} from '../types/job.js'
+import {checkName, makeName} from './names.js'
+import {checkNamed, listUpload, type UploadList} from './upload-files.js'
+import {type Package, pack} from './upload-package.js'
+
+/** What was typed after `mlv train`. */
+export interface TrainRequest {
+  readonly template?: string | undefined
+  /** The person's own command, after `--`. */
+  readonly argv?: readonly string[] | undefined
+  readonly file?: string | undefined
+  readonly name?: string | undefined
+  readonly model?: string | undefined
+  readonly dataset?: string | undefined
+  readonly epochs?: string | undefined
+  readonly set?: string | readonly string[] | undefined
+  readonly cpus?: number | undefined
+  readonly gpus?: number | undefined
+  readonly register?: string | undefined
+  readonly idempotencyKey?: string | undefined
+  readonly experiment?: string | undefined
+  /** The command line, to be kept with the run. */
+  readonly words: readonly string[]
+}
+
+/** The code that goes along. */
+export interface PlannedUpload {
+  readonly list: Pick<UploadList, 'bytes' | 'leftOut'> & {readonly files: readonly {path: string; bytes: number}[]}
+  pack(): Promise<Package>
+}
+
+/** One job, decided but for what only the platform knows. */
+export interface JobPlan {
+  readonly name: string
+  readonly isNameChosen: boolean
+  readonly submissionId: string
+  readonly template: string | null
+  readonly experiment: string
+  readonly resources: JobSpec['resources']
+  readonly retries: number
+  readonly work: JobSpec['work']
+  readonly register: JobSpec['register']
+  readonly parameters: ParameterValues
+  /** Undefined where the job needs nothing but mlv's own package. */
+  readonly upload: PlannedUpload | undefined
+  readonly commandLine: string
+  readonly rerunOf?: string
+  /** The patch and the lock of the job that is run again, instead of today's. */
+  readonly saved?: {readonly patch: string | undefined; readonly lock: string | undefined; readonly commit: string}
+}
+
+const DEFAULT_TEMPLATE = 'digits'
+const RETRIES = 2
+
+/** Decides everything about a job that can be decided here; every wrong word of the request ends here. */
+export async function planJob(context: Context, request: TrainRequest): Promise<JobPlan> {
+  if (request.name !== undefined) checkName(request.name)
+  if (request.idempotencyKey !== undefined) checkName(request.idempotencyKey, '--idempotency-key')
+  if (request.register !== undefined) checkName(request.register, '--register')
+  const decided = request.argv ? await ofCommand(context, request, request.argv) : await ofTemplate(context, request)
+  const name = request.name ?? makeName(decided.stem)
+  const {stem: _, ...rest} = decided
+  return {
+    ...rest,
+    name,
+    isNameChosen: request.name !== undefined,
+    submissionId: request.idempotencyKey ?? name,
+    experiment: request.experiment ?? decided.experiment,
+    resources: {cpus: request.cpus ?? decided.resources.cpus, gpus: request.gpus ?? decided.resources.gpus},
+    retries: RETRIES,
+    register: request.register === undefined ? null : {model: request.register, alias: 'candidate'},
+    commandLine: formatArgv(request.words),
+  }
+}
+
+type Decided = Pick<JobPlan, 'experiment' | 'parameters' | 'resources' | 'template' | 'upload' | 'work'> & {
+  stem: string
+}
+
+async function ofTemplate(context: Context, request: TrainRequest): Promise<Decided> {
+  const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
+  const parameters = await parameterValues(context, {...request, template})
+  const {filesDir, resources, work} = render(template, parameters)
+  const folder = filesDir ?? ownCode(context, template)
+  const list = folder === undefined ? undefined : await listUpload(folder)
+  if (list && work.type === 'command') checkNamed(list, work.argv)
+  return {
+    stem: template.name,
+    template: template.name,
+    experiment: template.name,
+    parameters,
+    resources,
+    work,
+    upload: list && {list, pack: () => pack(list)},
+  }
+}
+
+/** A command of the project's own template runs the project's own code; mlvision needs none of it. */
+function ownCode({cwd}: Context, template: Template): string | undefined {
+  return template.source === 'project' && 'command' in template.work ? cwd : undefined
+}
+
+async function ofCommand(context: Context, request: TrainRequest, argv: readonly string[]): Promise<Decided> {
+  const templateFlag = (['template', 'file', 'model', 'dataset', 'epochs', 'set'] as const).find(
+    flag => request[flag] !== undefined,
+  )
+  if (templateFlag !== undefined) {
+    const what = templateFlag === 'template' ? `the template ${request.template}` : `--${templateFlag}`
+    throw new MlvError('MLV_JOB_COMMAND', `A command after -- stands for itself; ${what} has nothing to act on.`, {
+      tryThis: [context.command('train -- python my_train.py'), context.command('train digits --epochs 5')],
+    })
+  }
+  if (argv.length === 0) {
+    throw new MlvError('MLV_JOB_COMMAND', 'There is no command after --.', {
+      tryThis: [context.command('train -- python my_train.py')],
+    })
+  }
+  const list = await listUpload(context.cwd)
+  checkNamed(list, argv)
+  return {
+    stem: stemOf(argv),
+    template: null,
+    experiment: basename(context.cwd) || 'scripts',
+    parameters: {},
+    resources: {cpus: 1, gpus: 0},
+    work: {type: 'command', argv: [...argv]},
+    upload: list.files.length === 0 ? undefined : {list, pack: () => pack(list)},
+  }
+}
+
+/** `python train_net.py --lr 1` → `train_net`. */
+function stemOf(argv: readonly string[]): string {
+  const script = argv.find((part, index) => index > 0 && /^[^-].*\.\w+$/.test(part)) ?? argv[0] ?? 'job'
+  const stem = basename(script)
+    .replace(/\.\w+$/, '')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+  return stem.slice(0, 60) || 'job'
+}

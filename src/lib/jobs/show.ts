@@ -1,0 +1,74 @@
+import type {Context} from '../context.js'
+import type {Run} from '../mlflow/runs.js'
+import {reconcile} from './list.js'
+import type {Platform} from './platform.js'
+import type {RayJob} from './ray-client.js'
+import {findRun, type JobRecord, tags, toRecord} from './record.js'
+
+/** Everything that is known about one job. */
+export interface JobDetails extends JobRecord {
+  readonly command: string
+  readonly resources: {readonly cpus: number; readonly gpus: number}
+  readonly git: {readonly commit: string; readonly branch: string; readonly dirty: boolean} | null
+  readonly params: Readonly<Record<string, string>>
+  readonly ray_message: string | null
+}
+
+/** One job with its run and what Ray says of it now. */
+export async function findJob(
+  context: Context,
+  platform: Platform,
+  name: string | undefined,
+): Promise<{run: Run; job: RayJob | undefined; submissionId: string; name: string}> {
+  const mlflow = await platform.mlflow()
+  const found = await findRun(context, mlflow, name)
+  const submissionId = found.tags[tags.submissionId] ?? found.name
+  const known = await askRay(platform, submissionId)
+  const jobs = known && new Map(known.job ? [[submissionId, known.job]] : [])
+  const [merged] = await reconcile(mlflow, [found], jobs)
+  return {run: merged?.run ?? found, job: merged?.job, submissionId, name: found.tags[tags.name] ?? found.name}
+}
+
+/** Undefined when Ray could not be asked. */
+async function askRay(platform: Platform, id: string): Promise<{job: RayJob | undefined} | undefined> {
+  try {
+    return {job: await (await platform.ray()).get(id)}
+  } catch {
+    return undefined
+  }
+}
+
+export async function showJob(context: Context, platform: Platform, name: string | undefined): Promise<JobDetails> {
+  const {job, run} = await findJob(context, platform, name)
+  const mlflow = await platform.mlflow()
+  const commit = run.tags[tags.commit]
+  return {
+    ...toRecord(mlflow.url, run, job),
+    command: run.tags[tags.command] ?? '',
+    resources: {cpus: Number(run.tags[tags.cpus] ?? 1), gpus: Number(run.tags[tags.gpus] ?? 0)},
+    git: commit ? {commit, branch: run.tags[tags.branch] ?? '', dirty: run.tags[tags.dirty] === 'true'} : null,
+    params: run.params,
+    ray_message: job?.message ?? null,
+  }
+}
+
+/** `name  value` lines for people. */
+export function describeJob(job: JobDetails): string {
+  const metrics = Object.entries(job.metrics).map(([name, value]) => [name, String(Number(value.toPrecision(6)))])
+  const rows: (readonly string[])[] = [
+    ['job', job.name],
+    ['state', job.state + (job.exit_code ? ` (exit code ${job.exit_code})` : '')],
+    ...(job.reason ? [['reason', job.reason]] : []),
+    ['user', job.user],
+    ['template', job.template || 'own command'],
+    ['command', job.command],
+    ['started', job.started],
+    ...(job.ended ? [['ended', job.ended]] : []),
+    ['asks for', `${job.resources.cpus} CPUs, ${job.resources.gpus} GPUs`],
+    ...(job.git ? [['commit', job.git.commit.slice(0, 12) + (job.git.dirty ? ' with uncommitted changes' : '')]] : []),
+    ...metrics,
+    ['run', job.run.url],
+  ]
+  const width = Math.max(...rows.map(([label = '']) => label.length))
+  return rows.map(([label = '', value = '']) => `${label.padEnd(width)}  ${value}`).join('\n')
+}

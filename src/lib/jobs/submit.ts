@@ -1,0 +1,139 @@
+import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
+import type {MlflowClient} from '../mlflow/client.js'
+import type {Run} from '../mlflow/runs.js'
+import type {JobsEndpoint} from '../types/target.js'
+import {formatBytes} from '../ui/duration.js'
+import {buildSpec, buildSubmission} from './build-spec.js'
+import type {JobPlan} from './plan.js'
+import type {Platform} from './platform.js'
+import type {RayClient, Submission} from './ray-client.js'
+import {RayError} from './ray-http.js'
+import {jobRuns, tags} from './record.js'
+import {readOrigin, runTags, saveRecord} from './save-record.js'
+import {upload} from './upload-package.js'
+
+/** A job that Ray has; `isNew` is false where the idempotency key had been used before. */
+export interface Submitted {
+  readonly mlflow: MlflowClient
+  readonly ray: RayClient
+  readonly run: Run
+  readonly name: string
+  readonly submissionId: string
+  readonly isNew: boolean
+}
+
+/** Makes the run, sends the code, hands the job to Ray: once, however often it is asked for the same key. */
+export async function submitJob(context: Context, platform: Platform, plan: JobPlan): Promise<Submitted> {
+  const [mlflow, ray, jobs, origin] = await Promise.all([
+    platform.mlflow(),
+    platform.ray(),
+    platform.jobs(),
+    readOrigin(context, plan),
+  ])
+  const done = (run: Run, isNew: boolean): Submitted => {
+    const name = run.tags[tags.name] ?? plan.name
+    return {mlflow, ray, run, name, submissionId: plan.submissionId, isNew}
+  }
+  const [{experiment}, before, packed] = await Promise.all([
+    mlflow.experiments.ensure(plan.experiment),
+    earlierRun(mlflow, plan),
+    plan.upload?.pack(),
+    checkFit(context, ray, plan),
+  ])
+  if (before) {
+    if (plan.submissionId !== plan.name) return done(before, false)
+    throw nameTaken(context, plan.name)
+  }
+  const [run, sent] = await Promise.all([
+    mlflow.runs.create({experimentId: experiment.id, name: plan.name, tags: runTags(context, plan, origin)}),
+    packed && upload(ray, packed),
+    grant(mlflow, jobs, experiment.id, plan),
+  ])
+  const spec = buildSpec(context, plan, {jobs, experiment, runId: run.id})
+  const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: sent?.uri})
+  const saving = saveRecord(mlflow, run, {plan, spec, origin, packed})
+  // Its failure is told below, whatever the submission does first.
+  saving.catch(() => undefined)
+  try {
+    if (!(await submitOnce(ray, submission, run.id))) {
+      await saving.catch(() => undefined)
+      await mlflow.runs.delete(run.id)
+      const other = await earlierRun(mlflow, plan)
+      if (other && plan.submissionId !== plan.name) return done(other, false)
+      throw nameTaken(context, plan.name)
+    }
+  } catch (error) {
+    await saving.catch(() => undefined)
+    if (!(error instanceof MlvError && error.code === 'MLV_JOB_EXISTS')) await endRun(mlflow, run, error)
+    throw error
+  }
+  await saving
+  if (packed && sent && plan.upload) context.reporter.note(sentLine(plan.upload.list, packed.zip.byteLength, sent.sent))
+  return done(run, true)
+}
+
+/** What is sent, in one line. */
+export function sentLine(
+  list: {files: readonly unknown[]; leftOut: readonly unknown[]},
+  bytes: number,
+  isSent: boolean,
+): string {
+  const what = `${list.files.length} ${list.files.length === 1 ? 'file' : 'files'} of this folder`
+  const out = list.leftOut.length > 0 ? `; left out by ignore rules: ${list.leftOut.length}` : ''
+  return isSent ? `Sent ${what} (${formatBytes(bytes)} packed)${out}.` : `Ray has ${what} already${out}.`
+}
+
+/** Only a name or a key that somebody chose can have been used before. */
+async function earlierRun(mlflow: MlflowClient, plan: JobPlan): Promise<Run | undefined> {
+  if (plan.submissionId === plan.name && !plan.isNameChosen) return undefined
+  const runs = await jobRuns(mlflow, 2, `tags.\`${tags.submissionId}\` = '${plan.submissionId}'`)
+  // Of two that were made at the same moment the one that Ray took stays; the other is being deleted.
+  return runs.at(-1)
+}
+
+/** A request without an answer may have arrived: then Ray has the job with our run in its metadata. */
+async function submitOnce(ray: RayClient, submission: Submission, runId: string): Promise<boolean> {
+  const isOurs = async () => (await ray.get(submission.submission_id))?.metadata?.['mlv.run_id'] === runId
+  try {
+    return (await ray.submit(submission)) || (await isOurs())
+  } catch (error) {
+    if (error instanceof RayError && error.status === 0 && (await isOurs().catch(() => false))) return true
+    throw error
+  }
+}
+
+async function checkFit({command}: Context, ray: RayClient, {resources}: JobPlan): Promise<void> {
+  const machines = await ray.machines()
+  if (machines.some(machine => machine.cpus >= resources.cpus && machine.gpus >= resources.gpus)) return
+  const most = (of: (machine: (typeof machines)[number]) => number) => Math.max(0, ...machines.map(of))
+  const lacks = most(machine => machine.gpus) < resources.gpus ? 'gpus' : 'cpus'
+  const word = lacks === 'gpus' ? 'GPU' : 'CPU'
+  const have = most(machine => machine[lacks])
+  throw new MlvError(
+    'MLV_JOB_TOO_BIG',
+    `The job asks for ${resources[lacks]} ${word}${resources[lacks] === 1 ? '' : 's'}; the most that a machine of this profile has is ${have}.`,
+    {tryThis: [command(`train --${lacks} ${have}`), command('doctor')]},
+  )
+}
+
+/** Jobs sign in as a user of their own, which may write to nothing that it was not given. */
+async function grant(mlflow: MlflowClient, jobs: JobsEndpoint, experimentId: string, plan: JobPlan): Promise<void> {
+  await mlflow.users.grant(jobs.username, 'experiment', experimentId, 'EDIT')
+  if (plan.register) {
+    await mlflow.registry.ensure(plan.register.model)
+    await mlflow.users.grant(jobs.username, 'registered_model', plan.register.model, 'EDIT')
+  }
+}
+
+async function endRun(mlflow: MlflowClient, run: Run, error: unknown): Promise<void> {
+  const reason = error instanceof Error ? error.message : String(error)
+  await mlflow.runs.setTag(run.id, tags.reason, `The job was not submitted: ${reason}`).catch(() => undefined)
+  await mlflow.runs.update(run.id, {status: 'FAILED', endTime: Date.now()}).catch(() => undefined)
+}
+
+function nameTaken({command}: Context, name: string): MlvError {
+  return new MlvError('MLV_JOB_EXISTS', `There is a job ${name} already.`, {
+    tryThis: [command(`jobs show ${name}`), command(`train --name ${name}-2`)],
+  })
+}

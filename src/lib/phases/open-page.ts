@@ -1,0 +1,81 @@
+import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
+import {createMlflowClient, runUrl} from '../mlflow/client.js'
+import {resolveTarget} from '../targets/resolve.js'
+import type {Connection, Target} from '../types/target.js'
+
+export const pages = ['mlflow', 'ray', 'run', 'model', 'experiment'] as const
+export type Page = (typeof pages)[number]
+
+export interface OpenOptions {
+  readonly context: Context
+  readonly page: Page
+  /** Of the run, or the name of the model or experiment. */
+  readonly id?: string | undefined
+  /** Only print the address. */
+  readonly print: boolean
+  readonly target?: Target
+}
+
+export interface OpenResult {
+  readonly url: string
+  readonly opened: boolean
+}
+
+/** Prints the address of a page, and opens it where there is a browser to open it in. */
+export async function openPage(options: OpenOptions): Promise<OpenResult> {
+  const {context, print} = options
+  const target = options.target ?? (await resolveTarget(context))
+  const connection = target.connect(context)
+  try {
+    const url = await addressOf(connection, options)
+    context.reporter.result(url)
+    await tellSignIn(context, connection, options.page)
+    const opener = print ? undefined : browserCommand(context)
+    if (!opener) return {url, opened: false}
+    const {exitCode} = await context.exec.write([opener, url], {reject: false, timeoutMs: 10_000})
+    return {url, opened: exitCode === 0 && !context.dryRun}
+  } finally {
+    await connection.close()
+  }
+}
+
+/** MLflow asks for a name and a password: says where they are, never what they are. */
+async function tellSignIn({reporter}: Context, connection: Connection, page: Page): Promise<void> {
+  if (page === 'ray') return
+  const {passwordFile, username} = await connection.mlflow()
+  if (passwordFile) reporter.note(`Sign in as ${username}; the password is in ${passwordFile}.`)
+}
+
+async function addressOf(connection: Connection, {context, id, page}: OpenOptions): Promise<string> {
+  if (page === 'ray') return (await connection.ray()).url
+  const endpoint = await connection.mlflow()
+  if (page === 'mlflow') return endpoint.url
+  if (id === undefined) {
+    throw new MlvError('MLV_OPEN_UNKNOWN', `Which ${page} to open is not said.`, {
+      tryThis: [context.command(`open ${page} ${page === 'run' ? 'ID' : 'NAME'}`), context.command('open mlflow')],
+    })
+  }
+  const client = createMlflowClient(endpoint, context)
+  if (page === 'run') return runUrl(endpoint.url, (await client.runs.get(id)).experimentId, id)
+  const missing = () =>
+    new MlvError('MLV_OPEN_UNKNOWN', `MLflow has no ${page} ${JSON.stringify(id)}.`, {
+      tryThis: [context.command('open mlflow')],
+    })
+  if (page === 'model') {
+    if (!(await client.registry.get(id))) throw missing()
+    return `${endpoint.url}/#/models/${encodeURIComponent(id)}`
+  }
+  const experiment = await client.experiments.getByName(id)
+  if (!experiment) throw missing()
+  return `${endpoint.url}/#/experiments/${encodeURIComponent(experiment.id)}`
+}
+
+/** The program that opens an address for whoever sits here; undefined over SSH, in CI, without a terminal or display. */
+function browserCommand({environment, reporter}: Context): string | undefined {
+  if (reporter.mode !== 'terminal' || environment.CI || environment.SSH_CONNECTION || environment.SSH_TTY)
+    return undefined
+  if (process.platform === 'darwin') return 'open'
+  if (environment.WSL_DISTRO_NAME) return 'wslview'
+  return environment.DISPLAY || environment.WAYLAND_DISPLAY ? 'xdg-open' : undefined
+}

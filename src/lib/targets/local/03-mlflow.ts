@@ -1,0 +1,185 @@
+import {randomBytes} from 'node:crypto'
+
+import type {Context} from '../../context.js'
+import {MlvError} from '../../errors.js'
+import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {Secret} from '../../tools/secret.js'
+import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
+import {MLFLOW_KEY} from './02-cluster.js'
+import {readCredential, readOrMakeKey, saveCredential} from './credentials.js'
+import {readEnvironmentRecord} from './environment.js'
+import {layoutOf} from './layout.js'
+import {claimPort, readPorts} from './ports.js'
+import {configDigest, livingService, startService, stopService} from './service.js'
+import {prepareStore, storeOf} from './store.js'
+
+export const ADMIN = 'admin'
+
+// A cold start on two slow cores takes 20 s; six times that is a failure.
+const START_DEADLINE_SECONDS = 120
+const AUTH_CONFIG = 'mlflow-auth.ini'
+
+/** The MLflow server with sign-in, on loopback. */
+export const mlflowPhase: Phase = {
+  id: '03-mlflow',
+  needs: ['02-cluster'],
+  summary: 'Start the MLflow server with sign-in',
+  status: mlflowState,
+  apply: async context => [
+    {
+      id: 'store',
+      title: 'Preparing the database',
+      plan: [`Prepare ${(await storeOf(context)).name}`],
+      run: async () => prepareStore(context, await pythonOf(context)),
+    },
+    {
+      id: 'credentials',
+      title: 'Making the admin password',
+      plan: [`Write a generated password into ${layoutOf(context).credential(`${ADMIN}.json`)}, for you alone`],
+      run: () => makeCredentials(context),
+    },
+    {
+      id: 'start',
+      title: 'Starting the MLflow server',
+      plan: [
+        `mlflow ${serverArguments(context, (await readPorts(context))?.mlflow ?? 5000)
+          .slice(2)
+          .join(' ')}`,
+      ],
+      run: progress => startMlflow(context, progress),
+    },
+  ],
+  async destroy(context) {
+    return [{id: 'stop', title: 'Stopping the MLflow server', run: () => stopService(context, 'mlflow')}]
+  },
+}
+
+export async function mlflowUrl(context: Context): Promise<string | undefined> {
+  const ports = await readPorts(context)
+  return ports && `http://127.0.0.1:${ports.mlflow}`
+}
+
+export async function isMlflowUp(url: string): Promise<boolean> {
+  const response = await fetch(`${url}/health`, {signal: AbortSignal.timeout(2000)}).catch(() => undefined)
+  return response?.ok ?? false
+}
+
+async function mlflowState(context: Context): Promise<PhaseState> {
+  const [living, url, admin] = await Promise.all([
+    livingService(context, 'mlflow'),
+    mlflowUrl(context),
+    readCredential(context, ADMIN),
+  ])
+  if (!living || !url) return admin ? {kind: 'drifted', why: 'the server is not running'} : {kind: 'absent'}
+  if (!admin) return {kind: 'drifted', why: 'the admin password is lost'}
+  if (living.config !== (await mlflowConfig(context))) return {kind: 'drifted', why: 'its settings have changed'}
+  if (!(await isMlflowUp(url))) return {kind: 'drifted', why: 'the server does not answer'}
+  return {kind: 'ready', detail: url}
+}
+
+/** What makes a running server out of date. The password of a database is in it only as a digest. */
+async function mlflowConfig(context: Context): Promise<string> {
+  const [store, ports, environment] = await Promise.all([
+    storeOf(context),
+    readPorts(context),
+    readEnvironmentRecord(context),
+  ])
+  const arguments_ = serverArguments(context, ports?.mlflow ?? 0)
+  return configDigest([arguments_, environment?.python, store.tracking.reveal(), s3Environment(context)])
+}
+
+function serverArguments(context: Context, port: number): string[] {
+  const hosts = ['localhost', '127.0.0.1', `localhost:${port}`, `127.0.0.1:${port}`]
+  const origins = [`http://localhost:${port}`, `http://127.0.0.1:${port}`]
+  return [
+    '-m',
+    'mlflow',
+    'server',
+    '--app-name',
+    'basic-auth',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--workers',
+    '2',
+    '--serve-artifacts',
+    '--artifacts-destination',
+    layoutOf(context).artifacts,
+    '--allowed-hosts',
+    hosts.join(','),
+    '--cors-allowed-origins',
+    origins.join(','),
+  ]
+}
+
+async function makeCredentials(context: Context): Promise<void> {
+  await readOrMakeKey(context, MLFLOW_KEY)
+  // MLflow asks for 12 characters at least.
+  const known = await readCredential(context, ADMIN)
+  if (!known)
+    await saveCredential(context, {username: ADMIN, password: new Secret(randomBytes(18).toString('base64url'))})
+}
+
+async function startMlflow(context: Context, progress: StepProgress): Promise<void> {
+  const python = await pythonOf(context)
+  const [store, admin, key] = await Promise.all([
+    storeOf(context),
+    readCredential(context, ADMIN),
+    readOrMakeKey(context, MLFLOW_KEY),
+  ])
+  if (!admin) throw new MlvError('MLV_BUG', 'The admin password is not there although it was just written.')
+  await stopService(context, 'mlflow')
+  const port = await claimPort(context, 'mlflow')
+  const authConfig = layoutOf(context).credential(AUTH_CONFIG)
+  // ConfigParser reads % as the start of a reference.
+  const lines = [
+    '[mlflow]',
+    'default_permission = NO_PERMISSIONS',
+    `database_uri = ${store.auth.reveal().replaceAll('%', '%%')}`,
+    `admin_username = ${ADMIN}`,
+    // Checking a password takes 0.1 to 0.2 s of CPU by design; without this each request of a client pays it again.
+    'auth_cache_ttl_seconds = 30',
+  ]
+  await writeFileAtomic(
+    authConfig,
+    `${[...lines, 'authorization_function = mlflow.server.auth:authenticate_request_basic_auth'].join('\n')}\n`,
+  )
+  await startService(
+    context,
+    {
+      name: 'mlflow',
+      python,
+      argv: serverArguments(context, port),
+      config: await mlflowConfig(context),
+      deadlineSeconds: START_DEADLINE_SECONDS,
+      env: {
+        MLFLOW_AUTH_ADMIN_PASSWORD: admin.password,
+        MLFLOW_AUTH_ADMIN_USERNAME: ADMIN,
+        MLFLOW_AUTH_CONFIG_PATH: authConfig,
+        MLFLOW_BACKEND_STORE_URI: store.tracking,
+        MLFLOW_DISABLE_TELEMETRY: 'true',
+        MLFLOW_FLASK_SERVER_SECRET_KEY: key,
+        // Off: it starts a dozen processes and a second way in that mlv has no use for.
+        MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
+        MLFLOW_TRACKING_URI: undefined,
+        PYTHONDONTWRITEBYTECODE: undefined,
+        ...s3Environment(context),
+      },
+      isUp: () => isMlflowUp(`http://127.0.0.1:${port}`),
+    },
+    progress,
+  )
+}
+
+function s3Environment({environment}: Context): Record<string, string | undefined> {
+  return {MLFLOW_S3_ENDPOINT_URL: environment.MLFLOW_S3_ENDPOINT_URL}
+}
+
+async function pythonOf(context: Context): Promise<string> {
+  const record = await readEnvironmentRecord(context)
+  if (record) return record.python
+  throw new MlvError('MLV_PHASE_NEEDS', 'The Python environment is not there yet.', {
+    tryThis: [context.command('setup --only 01')],
+  })
+}

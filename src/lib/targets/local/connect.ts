@@ -1,0 +1,42 @@
+import type {Context} from '../../context.js'
+import {MlvError} from '../../errors.js'
+import type {Connection} from '../../types/target.js'
+import {RAY_TOKEN} from './02-cluster.js'
+import {ADMIN, isMlflowUp, mlflowUrl} from './03-mlflow.js'
+import {isRayUp, rayUrl} from './07-ray.js'
+import {fileOf, readCredential, readKey} from './credentials.js'
+import {readEnvironmentRecord} from './environment.js'
+import {layoutOf} from './layout.js'
+
+const JOBS_USER = 'mlv-jobs'
+
+/** The live addresses on this machine; each is asked before it is given. */
+export function connectLocal(context: Context): Connection {
+  const notRunning = (what: string) =>
+    new MlvError('MLV_NOT_RUNNING', `${what} of profile ${context.profile.name} is not running.`, {
+      tryThis: [context.command('setup'), context.command('status')],
+    })
+  return {
+    async mlflow() {
+      const [url, admin] = await Promise.all([mlflowUrl(context), readCredential(context, ADMIN)])
+      if (!url || !admin || !(await isMlflowUp(url))) throw notRunning('MLflow')
+      return {url, ...admin, passwordFile: fileOf(context, ADMIN)}
+    },
+    async ray() {
+      const [url, token, environment] = await Promise.all([
+        rayUrl(context),
+        readKey(context, RAY_TOKEN),
+        readEnvironmentRecord(context),
+      ])
+      if (!url || !token || !environment || !(await isRayUp(url, token.reveal()))) throw notRunning('Ray')
+      return {url, token, python: environment.python}
+    },
+    async jobs() {
+      const trackingUrl = await mlflowUrl(context)
+      if (!trackingUrl) throw notRunning('MLflow')
+      const {storage} = layoutOf(context)
+      return {trackingUrl, username: JOBS_USER, credentialsFile: fileOf(context, JOBS_USER), storage}
+    },
+    close: async () => undefined,
+  }
+}

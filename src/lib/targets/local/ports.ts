@@ -1,0 +1,111 @@
+import {readFile, rename} from 'node:fs/promises'
+import {createServer} from 'node:net'
+import {z} from 'zod'
+
+import type {Context} from '../../context.js'
+import {MlvError} from '../../errors.js'
+import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {listenerOf} from '../../tools/listeners.js'
+import {layoutOf} from './layout.js'
+
+const portsSchema = z.strictObject({mlflow: z.int(), ray: z.int(), gcs: z.int()})
+
+export type Ports = z.output<typeof portsSchema>
+
+const FIRST_TRIED = {mlflow: 5000, ray: 8265, gcs: 6379} as const
+
+/** The ports of a profile as they were chosen; undefined before. A damaged file is kept aside. */
+export async function readPorts(context: Context): Promise<Ports | undefined> {
+  const path = layoutOf(context).ports
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  try {
+    return portsSchema.parse(JSON.parse(text))
+  } catch {
+    const aside = `${path}.corrupt-${Date.now()}`
+    await rename(path, aside).catch(() => undefined)
+    context.reporter.warn(`${path} is damaged; it is kept as ${aside}, and ports are chosen anew.`)
+    return undefined
+  }
+}
+
+/** Chooses what is free and keeps it, so that addresses stay the same from start to start. */
+export async function choosePorts(context: Context): Promise<Ports> {
+  const {mlflow, ray} = context.profile.settings
+  const known = await readPorts(context)
+  const fixed = {mlflow: mlflow.port, ray: ray.port, gcs: undefined}
+  const chosen: Record<string, number> = {}
+  for (const name of ['mlflow', 'ray', 'gcs'] as const) {
+    const wanted = fixed[name]
+    if (wanted !== undefined) chosen[name] = wanted
+    else if (known && !Object.values(fixed).includes(known[name])) chosen[name] = known[name]
+    else chosen[name] = await freePort(FIRST_TRIED[name], Object.values(chosen))
+  }
+  const ports = portsSchema.parse(chosen)
+  await writeFileAtomic(layoutOf(context).ports, `${JSON.stringify(ports)}\n`)
+  return ports
+}
+
+/** Whether the ports on file are those that the settings ask for. */
+export async function portsAreChosen(context: Context): Promise<boolean> {
+  const ports = await readPorts(context)
+  const {mlflow, ray} = context.profile.settings
+  return ports !== undefined && (mlflow.port ?? ports.mlflow) === ports.mlflow && (ray.port ?? ports.ray) === ports.ray
+}
+
+/** Gives a chosen port up where somebody else listens on it by now and the profile does not fix it. */
+export async function claimPort(context: Context, name: keyof Ports): Promise<number> {
+  const ports = (await readPorts(context)) ?? (await choosePorts(context))
+  if (await isFree(ports[name])) return ports[name]
+  const isFixed = name !== 'gcs' && context.profile.settings[name].port !== undefined
+  if (isFixed) throw await takenError(context, name, ports[name])
+  const moved = {...ports, [name]: await freePort(0, Object.values(ports))}
+  context.reporter.note(
+    `Port ${ports[name]} is taken by ${await holderOf(context, ports[name])}; ${name} moves to ${moved[name]}.`,
+  )
+  await writeFileAtomic(layoutOf(context).ports, `${JSON.stringify(moved)}\n`)
+  return moved[name]
+}
+
+async function takenError(context: Context, name: string, port: number): Promise<MlvError> {
+  const holder = await holderOf(context, port)
+  return new MlvError('MLV_PORT_TAKEN', `Port ${port}, which the profile fixes for ${name}, is taken by ${holder}.`, {
+    tryThis: [`End that process, or set ${name}.port in mlv.yaml to another port.`, context.command('doctor')],
+  })
+}
+
+async function holderOf(context: Context, port: number): Promise<string> {
+  const listener = await listenerOf(context, port)
+  if (listener === undefined) return 'a process that mlv cannot see'
+  if (listener === 'hidden') return "another user's process"
+  return `process ${listener.pid} (${listener.command.slice(0, 80)})`
+}
+
+async function freePort(first: number, taken: readonly number[]): Promise<number> {
+  if (first > 0 && !taken.includes(first) && (await isFree(first))) return first
+  for (;;) {
+    const port = await anyPort()
+    if (!taken.includes(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}
+
+function anyPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      )
+    })
+  })
+}

@@ -1,0 +1,131 @@
+import {createHash} from 'node:crypto'
+import {mkdir, open, readFile, rm} from 'node:fs/promises'
+import {join} from 'node:path'
+import {setTimeout as pause} from 'node:timers/promises'
+import {z} from 'zod'
+
+import type {Context} from '../../context.js'
+import {MlvError} from '../../errors.js'
+import {isAlive, processesWithVariable} from '../../tools/process-table.js'
+import type {Secret} from '../../tools/secret.js'
+import type {StepProgress} from '../../types/phase.js'
+import type {ServiceName} from '../../types/target.js'
+import {layoutOf} from './layout.js'
+
+const recordSchema = z.object({pid: z.int().positive(), started: z.string(), argv: z.string(), config: z.string()})
+
+export type ServiceRecord = z.output<typeof recordSchema>
+
+export interface ServiceStart {
+  readonly name: ServiceName
+  readonly python: string
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | Secret | undefined>>
+  /** What makes a running one out of date when it changes. */
+  readonly config: string
+  /** Whether it answers by now. */
+  isUp(): Promise<boolean>
+  readonly deadlineSeconds: number
+}
+
+const GRACE_MS = 10_000
+
+export function configDigest(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+}
+
+/** The record of a service that lives; undefined where none does. */
+export async function livingService(context: Context, name: ServiceName): Promise<ServiceRecord | undefined> {
+  const text = await readFile(layoutOf(context).record(name), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  try {
+    const record = recordSchema.parse(JSON.parse(text))
+    return (await isAlive(context.exec, record)) ? record : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Starts a service in a session of its own, so that it outlives mlv, and waits until it answers. */
+export async function startService(context: Context, start: ServiceStart, progress: StepProgress): Promise<void> {
+  const layout = layoutOf(context)
+  await stopService(context, start.name)
+  await mkdir(layout.services, {recursive: true, mode: 0o700})
+  await mkdir(layout.logs, {recursive: true, mode: 0o700})
+  const log = await open(layout.log(start.name), 'a', 0o600)
+  const {size: logStart} = await log.stat()
+  await log.close()
+  // execa is not the door here: this process has to outlive mlv, and its output goes to a file.
+  const {launchDetached} = await import('../../tools/launch.js')
+  launchDetached({
+    argv: [
+      start.python,
+      join(context.packageDir, 'python/launcher.py'),
+      layout.record(start.name),
+      layout.log(start.name),
+      start.python,
+      ...start.argv,
+    ],
+    cwd: layout.root,
+    environment: context.environment,
+    env: {...start.env, MLV_STATE_DIR: context.stateDir, MLV_SERVICE: start.name, MLV_SERVICE_CONFIG: start.config},
+  })
+  await waitUntilUp(context, start, logStart, progress)
+}
+
+async function waitUntilUp(context: Context, start: ServiceStart, logStart: number, progress: StepProgress) {
+  const began = performance.now()
+  const deadline = began + start.deadlineSeconds * 1000
+  let wasSeen = false
+  while (performance.now() < deadline) {
+    context.signal.throwIfAborted()
+    if (await start.isUp()) return
+    const living = await livingService(context, start.name)
+    wasSeen ||= living !== undefined
+    const seconds = (performance.now() - began) / 1000
+    if (wasSeen && !living) throw await diedError(context, start.name, logStart, 'ended before it answered')
+    if (seconds > 2) progress.update(`starting for ${seconds.toFixed(0)} s; log: ${layoutOf(context).log(start.name)}`)
+    await pause(100, undefined, {signal: context.signal}).catch(() => undefined)
+  }
+  throw await diedError(context, start.name, logStart, `does not answer after ${start.deadlineSeconds} s`)
+}
+
+async function diedError(context: Context, name: ServiceName, logStart: number, what: string): Promise<MlvError> {
+  const log = await readFile(layoutOf(context).log(name)).catch(() => Buffer.alloc(0))
+  const lines = log.subarray(logStart).toString('utf8').trimEnd().split('\n').slice(-12)
+  const title = {mlflow: 'The MLflow server', ray: 'The Ray head'}[name]
+  return new MlvError('MLV_SERVICE_START', `${title} ${what}.`, {
+    details: lines.filter(Boolean),
+    tryThis: [context.command(`logs ${name} --tail 100`), context.command('doctor'), context.command('setup')],
+  })
+}
+
+/** Ends a service and everything that it started: asks the group, waits, then kills what carries the mark. */
+export async function stopService(context: Context, name: ServiceName): Promise<void> {
+  const mine = async () => {
+    const marked = await processesWithVariable(context.exec, 'MLV_STATE_DIR', context.stateDir)
+    const ofService = await processesWithVariable(context.exec, 'MLV_SERVICE', name)
+    const pids = new Set(ofService.map(({pid}) => pid))
+    return marked.map(({pid}) => pid).filter(pid => pids.has(pid))
+  }
+  const record = await livingService(context, name)
+  const first = new Set(await mine())
+  if (record) first.add(record.pid)
+  for (const pid of first) signalProcess(pid, 'SIGTERM')
+  const deadline = performance.now() + GRACE_MS
+  let left = await mine()
+  while (left.length > 0) {
+    if (performance.now() > deadline) for (const pid of left) signalProcess(pid, 'SIGKILL')
+    await pause(50)
+    left = await mine()
+  }
+  await rm(layoutOf(context).record(name), {force: true})
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

@@ -1,0 +1,18 @@
+import type {Target} from '../../types/target.js'
+import {preparePhase} from './01-prepare.js'
+import {clusterPhase} from './02-cluster.js'
+import {mlflowPhase} from './03-mlflow.js'
+import {rayPhase} from './07-ray.js'
+import {connectLocal} from './connect.js'
+import {readCredential, saveCredential} from './credentials.js'
+import {readLog} from './logs.js'
+
+/** Processes on this machine: no Docker, no account. */
+export const localTarget: Target = {
+  name: 'local',
+  phases: [preparePhase, clusterPhase, mlflowPhase, rayPhase],
+  readCredential,
+  saveCredential,
+  connect: connectLocal,
+  logs: readLog,
+}

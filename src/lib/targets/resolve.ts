@@ -1,0 +1,10 @@
+import type {Context} from '../context.js'
+import type {Target} from '../types/target.js'
+
+/** The target of a profile. The one place that knows a target by its name; loaded when it is asked for. */
+export async function resolveTarget(context: Context): Promise<Target> {
+  const targets = {
+    local: async () => (await import('./local/target.js')).localTarget,
+  } as const
+  return targets[context.profile.settings.target]()
+}

@@ -1,0 +1,59 @@
+import type {Context} from '../context.js'
+import type {Secret} from '../tools/secret.js'
+import type {Phase} from './phase.js'
+
+export interface MlflowEndpoint {
+  /** Without a trailing slash. */
+  readonly url: string
+  readonly username: string
+  readonly password: Secret
+  /** Where a person who signs in reads the password; absent where it is not kept in a file. */
+  readonly passwordFile?: string
+}
+
+export interface RayEndpoint {
+  /** Of the dashboard, which serves the Jobs API; without a trailing slash. */
+  readonly url: string
+  readonly token: Secret
+  /** The interpreter that the head's jobs run with. */
+  readonly python: string
+}
+
+/** What a job is told: how it reaches MLflow from where it runs, and where its checkpoints go. */
+export interface JobsEndpoint {
+  readonly trackingUrl: string
+  readonly username: string
+  /** As the job sees it: a 0600 file or a mounted secret with `{"username", "password"}`. */
+  readonly credentialsFile: string
+  /** A folder or an s3:// address; each job gets a folder of its name in it. */
+  readonly storage: string
+}
+
+/** Live addresses of a profile's platform. Each call checks that the thing answers; throws MLV_NOT_RUNNING when not. */
+export interface Connection {
+  mlflow(): Promise<MlflowEndpoint>
+  ray(): Promise<RayEndpoint>
+  jobs(): Promise<JobsEndpoint>
+  close(): Promise<void>
+}
+
+export type ServiceName = 'mlflow' | 'ray'
+
+/** A name and password that setup made for a service. */
+export interface Credential {
+  readonly username: string
+  readonly password: Secret
+}
+
+export interface Target {
+  readonly name: string
+  /** What this target builds in its own way: 01, 02, 03, 07. The others are the same on each (phases/). */
+  readonly phases: readonly Phase[]
+  /** Undefined where there is none, or none that can be read. */
+  readCredential(context: Context, username: string): Promise<Credential | undefined>
+  /** Keeps it where the target's jobs find it: a 0600 file here, a Secret on a cluster. */
+  saveCredential(context: Context, credential: Credential): Promise<void>
+  connect(context: Context): Connection
+  /** Yields a service's log from its end on: the last `tail` lines, then, with `follow`, what comes. */
+  logs(context: Context, service: ServiceName, options: {follow: boolean; tail: number}): AsyncIterable<string>
+}

@@ -1,0 +1,34 @@
+import {MlvError} from '../../errors.js'
+import {redactUrls} from '../redact.js'
+import type {Check, CheckResult, DoctorResult, Patient} from './check.js'
+import {machineChecks} from './machine.js'
+import {networkChecks} from './network.js'
+import {platformChecks} from './platform.js'
+import {toolChecks} from './tools.js'
+
+/** Looks at everything that mlv stands on, all at once. Changes nothing, and works without a platform or a project. */
+export async function examine(patient: Patient): Promise<DoctorResult> {
+  const checks = [...toolChecks, ...machineChecks, ...networkChecks, ...platformChecks]
+  const results = await Promise.all(checks.map(check => look(check, patient)))
+  patient.context.signal.throwIfAborted()
+  const count = (...states: string[]) => results.filter(({state}) => states.includes(state)).length
+  return {
+    profile: patient.context.profile.name,
+    good: count('good', 'note'),
+    warnings: count('warning'),
+    bad: count('bad'),
+    checks: results,
+  }
+}
+
+async function look(check: Check, patient: Patient): Promise<CheckResult> {
+  const {group, id, title} = check
+  try {
+    const {fix = [], found, state} = await check.look(patient)
+    return {id, group, title, state, found: redactUrls(found), fix}
+  } catch (error) {
+    // A check that cannot look is a finding too; the others go on.
+    const fix = error instanceof MlvError ? error.tryThis : []
+    return {id, group, title, state: 'warning', found: redactUrls((error as Error).message), fix}
+  }
+}
