@@ -1,0 +1,1 @@
+"""Image data sets as tensors, from the published files."""

@@ -1,0 +1,123 @@
+"""One training in this process: of a job (``--job``), or of a configuration in a file (``--config``).
+
+    python -m mlvision.entry.train --config config.json --folder checkpoints
+
+With MLFLOW_TRACKING_URI and MLFLOW_RUN_ID set (and its sign-in, where the server wants one) it is
+recorded in that run. It ends with 0, 1 for a training that failed, 2 for a wrong configuration, and
+128 + 15 when it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlvision.events import EventWriter
+
+if TYPE_CHECKING:
+    from mlvision.config import TrainConfig
+    from mlvision.mlflow_callback import MlflowCallback
+    from mlvision.registry import Registration
+
+STOPPED = 128 + signal.SIGTERM
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train as told; give the exit code."""
+    stop = threading.Event()
+    # Before anything heavy is imported: a stop in the first seconds is one too.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    events = EventWriter()
+
+    from mlvision.errors import ConfigError, TrainingError
+    from mlvision.tracking_reason import describe, locate
+
+    try:
+        config, folder, registration = _task(arguments)
+    except ConfigError as error:
+        events.emit("failed", error=describe(error), where=None)
+        return 2
+    try:
+        tracker = _tracker(folder, registration)
+    except TrainingError as error:
+        events.emit("failed", error=describe(error), where=locate(error))
+        return 1
+    return _train(config, folder, stop, events, tracker)
+
+
+def _train(
+    config: TrainConfig,
+    folder: Path | None,
+    stop: threading.Event,
+    events: EventWriter,
+    tracker: MlflowCallback | None,
+) -> int:
+    from mlvision.callbacks import Callback, Callbacks
+    from mlvision.errors import Stopped, TrainingError
+    from mlvision.event_callback import EventCallback
+    from mlvision.loop import train
+
+    # The events come last: their result names the model that the tracker has saved.
+    told = EventCallback(events, lambda: tracker.model if tracker else None)
+    members: list[Callback] = [told] if tracker is None else [tracker, told]
+    try:
+        train(config, Callbacks(members), folder, stop)
+    except Stopped:
+        return STOPPED
+    except TrainingError:
+        return 1
+    return 0
+
+
+def _task(arguments: list[str] | None) -> tuple[TrainConfig, Path | None, Registration | None]:
+    """Give what to train, where its checkpoints lie, and where the model is registered."""
+    from mlvision.config import parse_config
+    from mlvision.registry import Registration
+
+    parser = argparse.ArgumentParser(prog="python -m mlvision.entry.train", description="Train an image classifier.")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--job", action="store_true", help="the job of the variable MLV_JOB_SPEC")
+    which.add_argument("--config", type=Path, help="a JSON file with the settings that differ from the defaults")
+    parser.add_argument("--folder", type=Path, help="where checkpoints go and are taken up")
+    given = parser.parse_args(arguments)
+    if given.config is not None:
+        return parse_config(given.config.read_bytes()), given.folder, None
+
+    from mlvision.entry.spec import MlvisionWork, from_environment
+
+    spec = from_environment()
+    assert isinstance(spec.work, MlvisionWork)
+    wanted = spec.register_
+    template = spec.job.template or "digits"
+    command = f"mlv train {template} --register {wanted.model}" if wanted else ""
+    registration = Registration(wanted.model, wanted.alias, command) if wanted else None
+    return parse_config(spec.work.config), Path(spec.storage), registration
+
+
+def _tracker(folder: Path | None, registration: Registration | None) -> MlflowCallback | None:
+    uri, run_id = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.get("MLFLOW_RUN_ID")
+    if not uri or not run_id:
+        return None
+    from mlvision.mlflow_callback import MlflowCallback
+    from mlvision.tracking_client import TrackingClient
+
+    client = TrackingClient.sign_in(uri, os.environ)
+    return MlflowCallback(client, run_id, _say, folder=folder, registration=registration)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The threads of PyTorch and of the tracker have nothing left to do; taking them down takes a second.
+    os._exit(code)

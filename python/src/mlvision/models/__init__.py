@@ -1,0 +1,1 @@
+"""The networks, each made for small images and wrapped so that it takes raw ones."""
