@@ -1,0 +1,128 @@
+import {mkdir, readFile, writeFile} from 'node:fs/promises'
+import {join} from 'node:path'
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+
+import {type Journey, startJourney} from '../_helpers/journey.js'
+
+/** Says what it got, and ends with the exit code that it is told. */
+const echo = `import json, os, sys
+names = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLV_JOB_NAME", "MLV_CHECKPOINT_DIR")
+print(json.dumps({"argv": sys.argv[2:], "files": sorted(os.listdir(".")), "has": [n for n in names if os.environ.get(n)]}))
+sys.exit(int(sys.argv[1]))
+`
+
+/** Ticks until it is stopped; then it has something to put in order. */
+const slow = `import signal, sys, time
+def stop(*_):
+    print("checkpoint written", flush=True)
+    time.sleep(1)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+for number in range(int(sys.argv[1])):
+    print("tick", number, flush=True)
+    time.sleep(0.2)
+`
+
+let journey: Journey
+
+beforeAll(async () => {
+  journey = await startJourney()
+  await writeFile(join(journey.folder, 'mlv.yaml'), 'default: local\nprofiles:\n  local:\n    target: local\n')
+  await writeFile(join(journey.folder, 'echo.py'), echo)
+  await writeFile(join(journey.folder, 'slow.py'), slow)
+  await writeFile(join(journey.folder, '.env'), 'SECRET=do-not-send')
+  const setup = await journey.mlv('setup', '--yes')
+  expect(setup.stderr).not.toContain('Error')
+  expect(setup.code).toBe(0)
+})
+
+afterAll(async () => {
+  await journey?.mlv('teardown', '--delete-data', '--confirm', 'local')
+  await journey?.end()
+})
+
+describe('a command of your own', () => {
+  it('gets its arguments and files unchanged, its variables, and no secret file', async () => {
+    const odd = ['a b', `it's "quoted" $HOME \`x\``, '한국어', '--set=1']
+    const {code, stderr, stdout} = await journey.mlv('train', '--json', '--', 'python', 'echo.py', '0', ...odd)
+    expect({code, stderr}).toMatchObject({code: 0})
+    const said = JSON.parse(stderr.split('\n').find(line => line.startsWith('{"argv"')) ?? '')
+    expect(said.argv).toEqual(odd)
+    expect(said.files).toEqual(['echo.py', 'mlv.yaml', 'slow.py'])
+    expect(said.has).toHaveLength(4)
+    expect(JSON.parse(stdout)).toMatchObject({
+      job: {name: expect.stringMatching(/^echo-/), state: 'succeeded', exit_code: 0},
+      run: {url: expect.stringContaining('/#/experiments/')},
+    })
+  })
+
+  it('ends mlv with 100 and its own exit code in the JSON when it fails', async () => {
+    const {code, stdout} = await journey.mlv('train', '--json', '--', 'python', 'echo.py', '3')
+    expect(code).toBe(100)
+    expect(JSON.parse(stdout).job).toMatchObject({state: 'failed', exit_code: 3})
+  })
+})
+
+describe('a key', () => {
+  it('submits once, also when it is used twice at the same moment', async () => {
+    const submit = () => journey.mlv('train', '--json', '--idempotency-key', 'once', '--', 'python', 'slow.py', '3')
+    const both = await Promise.all([submit(), submit()])
+    const [first, second] = both.map(({stdout}) => JSON.parse(stdout))
+    expect(first.run.id).toBe(second.run.id)
+    const {jobs} = JSON.parse((await journey.mlv('jobs', 'list', '--json')).stdout)
+    expect(jobs.filter((job: {id: string}) => job.id === 'once')).toHaveLength(1)
+  })
+})
+
+describe('a job that goes on', () => {
+  it('outlives the end of the wait and Ctrl-C, and is stopped once, after its checkpoint', async () => {
+    const waited = await journey.mlv('train', '-n', 'long', '--wait', '6', '--', 'python', 'slow.py', '1000')
+    expect(waited.code).toBe(69)
+    expect(waited.stderr).toContain('mlv jobs wait long')
+    const following = journey.start('jobs', 'logs', 'long', '-f')
+    const ended = new Promise<number | null>(resolve => following.once('exit', resolve))
+    following.stderr?.once('data', () => following.kill('SIGINT'))
+    expect(await ended).toBe(130)
+    expect(JSON.parse((await journey.mlv('jobs', 'show', 'long', '--json')).stdout).state).toBe('running')
+    expect(JSON.parse((await journey.mlv('jobs', 'stop', '--json')).stdout)).toEqual({
+      job: 'long',
+      state: 'stopped',
+      stopped: true,
+    })
+    expect(JSON.parse((await journey.mlv('jobs', 'stop', 'long', '--json')).stdout).stopped).toBe(false)
+    expect((await journey.mlv('jobs', 'wait', 'long')).code).toBe(101)
+    expect((await journey.mlv('jobs', 'logs', 'long')).stdout).toContain('checkpoint written')
+  })
+
+  it('runs again from another folder with the code that was saved, not with what is there now', async () => {
+    const {stdout} = await journey.mlv('train', '--json', '-n', 'first', '--', 'python', 'echo.py', '0', 'saved')
+    expect(JSON.parse(stdout).job.state).toBe('succeeded')
+    await writeFile(join(journey.folder, 'echo.py'), 'raise SystemExit("not this one")')
+    await mkdir(join(journey.folder, 'out'))
+    const again = await journey.mlv('jobs', 'rerun', 'first', '--name', 'second', '--json')
+    expect(again.code).toBe(0)
+    expect(again.stderr).toContain('"saved"')
+    const {code} = await journey.mlv('jobs', 'logs', 'second', '--download', 'out')
+    expect(code).toBe(0)
+    expect(JSON.parse(await readFile(join(journey.folder, 'out/job/spec.json'), 'utf8')).work.argv).toContain('saved')
+  })
+})
+
+describe('wrong words', () => {
+  it.each([
+    [['train', '--gpus', '64', 'digits'], 1, 'MLV_JOB_TOO_BIG'],
+    [['train', '-n', 'first', '--', 'python', 'slow.py', '1'], 1, 'MLV_JOB_EXISTS'],
+    [['train', '-n', 'a b'], 2, 'MLV_JOB_NAME'],
+    [['train', 'digits', '--', 'python', 'slow.py'], 2, 'MLV_JOB_COMMAND'],
+    [['train', '--', 'cat', '.env'], 1, 'MLV_UPLOAD_LEFT_OUT'],
+    [['train', 'digitz'], 2, 'MLV_TEMPLATE_UNKNOWN'],
+    [['jobs', 'show', 'frist'], 1, 'MLV_JOB_UNKNOWN'],
+  ])('%j are one sentence with a code, and change nothing', async (argv, exit, code) => {
+    const {code: ended, stderr, stdout} = await journey.mlv(...argv)
+    expect(stdout).toBe('')
+    expect(stderr).toContain(`Code: ${code}`)
+    expect(stderr).toContain('Try this:')
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(ended).toBe(exit)
+  })
+})
