@@ -5,6 +5,7 @@ import type {Context} from '../context.js'
 import {describeFileError} from '../errors.js'
 import {isMissing} from '../mlflow/mlflow-error.js'
 import type {Run} from '../mlflow/runs.js'
+import {createFollowView} from './follow-view.js'
 import {createLineReader} from './output-lines.js'
 import type {Platform} from './platform.js'
 import {files} from './save-record.js'
@@ -12,7 +13,7 @@ import {findJob} from './show.js'
 
 export interface LogText {
   readonly job: string
-  /** Without events, unless they were asked for. */
+  /** Events in words, unless they were asked for as they are. */
   readonly lines: readonly string[]
 }
 
@@ -31,13 +32,17 @@ export async function readLog(
 ): Promise<LogText> {
   const found = await findJob(context, platform, name)
   const text = found.job ? await (await platform.ray()).logs(found.submissionId) : await savedLog(platform, found.run)
-  const lines = isRaw ? text.replace(/\n$/, '').split('\n') : plainLines(text)
+  const lines = isRaw ? text.replace(/\n$/, '').split('\n') : readableLines(text)
   return {job: found.name, lines: tail === undefined ? lines : tail === 0 ? [] : lines.slice(-tail)}
 }
 
-function plainLines(text: string): string[] {
+/** As the job was shown while it was followed: events in words, everything else as it is. */
+export function readableLines(text: string): string[] {
+  const lines: string[] = []
+  const view = createFollowView({set: () => undefined, line: line => lines.push(line), close: () => undefined})
   const reader = createLineReader()
-  return [...reader.push(text), ...reader.end()].flatMap(line => (line.kind === 'text' ? [line.text] : []))
+  for (const line of [...reader.push(text), ...reader.end()]) view.show(line)
+  return lines
 }
 
 async function savedLog(platform: Platform, run: Run): Promise<string> {
