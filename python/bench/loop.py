@@ -28,9 +28,9 @@ from mlvision.data.dataset import ImageData, Split
 from mlvision.data.load import load_data
 from mlvision.device import choose_compute
 from mlvision.evaluate import evaluate
-from mlvision.loop import train
 from mlvision.models.build import build_model
 from mlvision.schedule import build_optimizer, learning_rate, set_learning_rate
+from mlvision.training import train
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):

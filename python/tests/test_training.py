@@ -22,7 +22,7 @@ from mlvision.callbacks import (
 )
 from mlvision.config import parse_config
 from mlvision.errors import CheckpointMismatch, LossNotFinite, Stopped
-from mlvision.loop import train
+from mlvision.training import train
 
 EPOCHS = 3
 

@@ -3,7 +3,7 @@
 In Python::
 
     from mlvision.config import parse_config
-    from mlvision.loop import train
+    from mlvision.training import train
 
     result = train(parse_config({"data": {"name": "digits"}}))
     print(result.metrics["test_accuracy"])

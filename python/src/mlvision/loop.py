@@ -1,13 +1,15 @@
 """The training loop, on one page. It knows neither MLflow nor Ray: whoever watches is a callback.
 
 An epoch is: batches (drawn by seed and epoch alone) -> rate -> forward, backward, step -> validate ->
-remember the best -> checkpoint. What is drawn and what is remembered lie in data/batches.py and state.py.
+remember the best -> checkpoint. What is drawn and what is remembered lie in data/batches.py and state.py;
+training.py runs it from the first word to the last.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from mlvision.checkpoint import CheckpointFolder
 from mlvision.config import TrainConfig
 from mlvision.data.batches import TrainBatches
 from mlvision.data.dataset import ImageData
-from mlvision.data.load import augmentation, load_data
+from mlvision.data.load import augmentation
 from mlvision.device import choose_compute
 from mlvision.errors import Stopped
 from mlvision.evaluate import evaluate, score
@@ -44,6 +46,12 @@ class Training:
 
     def run(self) -> on.Finished:
         """Train to the last epoch, or until it gets no better, and measure the best model."""
+        for _ in self.epochs():
+            pass
+        return self.finish()
+
+    def epochs(self) -> Iterator[on.EpochEnded]:
+        """Train an epoch at a time, on from a checkpoint where there is one; each is safe before it is given."""
         state, config, compute = self.state, self.config, self.compute
         parameters = count_parameters(state.model)
         self.callback.on_start(on.Started(config, self.data, state.model, parameters, compute.name, compute.precision))
@@ -51,11 +59,16 @@ class Training:
             state.restore(found.content)
             self.callback.on_resumed(on.Resumed(state.epoch, state.step, found.path, found.unreadable))
         while state.epoch < config.epochs and not state.is_exhausted:
-            self.callback.on_epoch(self._epoch())
+            self.callback.on_epoch(ended := self._epoch())
             if state.epoch % config.checkpoint.every == 0 or state.epoch == config.epochs or state.is_exhausted:
                 self._checkpoint()
-        state.model.load_state_dict(state.best_weights)
-        return state.finish(self.data, evaluate(state.model, self.data.test, len(self.data.class_names), compute))
+            yield ended
+
+    def finish(self) -> on.Finished:
+        """Take the best weights and measure them on the test images."""
+        model, data = self.state.model, self.data
+        model.load_state_dict(self.state.best_weights)
+        return self.state.finish(data, evaluate(model, data.test, len(data.class_names), self.compute))
 
     def _epoch(self) -> on.EpochEnded:
         state, optimizer, scaler = self.state, self.state.optimizer, self.state.scaler
@@ -94,25 +107,3 @@ class Training:
         path, size = self.checkpoints.save(self.state.content(), self.state.epoch, self.state.step)
         self.callback.on_checkpoint(on.CheckpointWritten(self.state.epoch, self.state.step, path, size))
         return path
-
-
-def train(
-    config: TrainConfig,
-    callback: on.Callback | None = None,
-    folder: Path | None = None,
-    stop: threading.Event | None = None,
-    data: ImageData | None = None,
-) -> on.Finished:
-    """Train and tell ``callback``; set ``stop`` to end after the current step with a checkpoint (``Stopped``)."""
-    watch, training = callback or on.Callbacks([]), None
-    try:
-        training = Training(config, data or load_data(config.data), watch, folder, stop or threading.Event())
-        finished = training.run()
-        watch.on_end(finished)
-        return finished
-    except Stopped as stopped:
-        watch.on_stopped(on.StoppedRun(stopped.reason, stopped.epoch, stopped.checkpoint))
-        raise
-    except Exception as error:
-        watch.on_failure(on.Failed(error, training.state.epoch + 1 if training else 0))
-        raise

@@ -19,7 +19,7 @@ export function buildSpec(
     job: {
       name: plan.name,
       submission_id: plan.submissionId,
-      kind: 'train',
+      kind: plan.kind,
       user: context.user,
       template: plan.template,
     },

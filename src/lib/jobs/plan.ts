@@ -6,7 +6,7 @@ import {loadTemplate, type Template} from '../templates/load-template.js'
 import {type ParameterValues, parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import {formatArgv} from '../tools/exec.js'
-import type {JobSpec} from '../types/job.js'
+import type {JobKind, JobSpec} from '../types/job.js'
 import {checkName, makeName} from './names.js'
 import {checkNamed, listUpload, type UploadList} from './upload-files.js'
 import {type Package, pack} from './upload-package.js'
@@ -39,6 +39,7 @@ export interface PlannedUpload {
 
 /** One job, decided but for what only the platform knows. */
 export interface JobPlan {
+  readonly kind: JobKind
   readonly name: string
   readonly isNameChosen: boolean
   readonly submissionId: string
@@ -70,6 +71,7 @@ export async function planJob(context: Context, request: TrainRequest): Promise<
   const {stem: _, ...rest} = decided
   return {
     ...rest,
+    kind: 'train',
     name,
     isNameChosen: request.name !== undefined,
     submissionId: request.idempotencyKey ?? name,
@@ -87,6 +89,7 @@ type Decided = Pick<JobPlan, 'experiment' | 'parameters' | 'resources' | 'templa
 
 async function ofTemplate(context: Context, request: TrainRequest): Promise<Decided> {
   const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
+  if (template.kind !== 'train') throw wrongKind(context, template)
   const parameters = await parameterValues(context, {...request, template})
   const {filesDir, resources, work} = render(template, parameters)
   const folder = filesDir ?? ownCode(context, template)
@@ -101,6 +104,12 @@ async function ofTemplate(context: Context, request: TrainRequest): Promise<Deci
     work,
     upload: list && {list, pack: () => pack(list)},
   }
+}
+
+function wrongKind({command}: Context, {kind, name}: Template): MlvError {
+  return new MlvError('MLV_JOB_COMMAND', `Template ${name} is made for \`${command(kind)}\`.`, {
+    tryThis: [command(`${kind} ${name}`), command('templates list')],
+  })
 }
 
 /** A command of the project's own template runs the project's own code; mlvision needs none of it. */

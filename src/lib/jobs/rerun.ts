@@ -56,6 +56,7 @@ export async function planRerun(context: Context, platform: Platform, request: R
   const changed = await applySet(context, saved, request.set)
   const name = request.name ?? makeName(spec.job.template ?? old.replace(/-[a-z]+-[a-z0-9]{4}$/, ''))
   return {
+    kind: spec.job.kind,
     name,
     isNameChosen: request.name !== undefined,
     submissionId: name,

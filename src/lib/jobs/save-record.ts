@@ -50,7 +50,7 @@ export function hashOf(text: string): string {
 export function runTags(context: Context, plan: JobPlan, {git, lock}: Origin): Record<string, string> {
   return {
     [tags.name]: plan.name,
-    [tags.kind]: 'train',
+    [tags.kind]: plan.kind,
     [tags.template]: plan.template ?? '',
     [tags.user]: context.user,
     [tags.submissionId]: plan.submissionId,

@@ -1,6 +1,7 @@
 import {z} from 'zod'
 
 import {rangeText} from '../profile/describe-issue.js'
+import {jobKinds} from '../types/job.js'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and "-", at most 40')
 const sentence = z.string().min(1, 'a sentence')
@@ -65,7 +66,7 @@ export const templateFileSchema = z
     name: name.meta({description: 'The same as the folder.'}),
     summary: sentence.max(80).meta({description: 'One line for the list.'}),
     description: z.string().default('').meta({description: 'What somebody has to know who uses it.'}),
-    kind: z.literal('train').meta({description: 'What is submitted: one training run.'}),
+    kind: z.enum(jobKinds).meta({description: 'What is submitted, and by which command.'}),
     resources: z
       .strictObject({
         cpus: z.int().min(1).default(1).meta({description: 'CPUs that the work is given.'}),

@@ -12,6 +12,10 @@ export const EVENT_PREFIX = '@mlv '
 /** Names become folders, Ray submission ids and MLflow run names: nothing that any of the three would change. */
 export const JOB_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 
+/** What is submitted: one training run, a sweep of trials, one training on several processes. */
+export const jobKinds = ['train', 'tune', 'ddp'] as const
+export type JobKind = (typeof jobKinds)[number]
+
 const text = z.string().min(1)
 const count = z.int().min(0)
 
@@ -34,7 +38,7 @@ export const jobSpecSchema = z.strictObject({
       .string()
       .regex(JOB_NAME_PATTERN, 'letters, digits, ".", "_" and "-", at most 100, the first a letter or digit'),
     submission_id: text.max(200).meta({description: "The idempotency key where there is one, else the job's name."}),
-    kind: z.enum(['train']),
+    kind: z.enum(jobKinds),
     user: text.meta({description: 'Who submitted.'}),
     template: text.nullable().meta({description: "Null for a person's own command."}),
   }),

@@ -25,7 +25,7 @@ class Job(_Strict):
 
     name: str
     submission_id: str
-    kind: Literal["train"]
+    kind: Literal["train", "tune", "ddp"]
     user: str
     template: str | None
 

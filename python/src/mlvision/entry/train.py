@@ -61,7 +61,7 @@ def _train(
     from mlvision.callbacks import Callback, Callbacks
     from mlvision.errors import Stopped, TrainingError
     from mlvision.event_callback import EventCallback
-    from mlvision.loop import train
+    from mlvision.training import train
 
     # The events come last: their result names the model that the tracker has saved.
     told = EventCallback(events, lambda: tracker.model if tracker else None)
