@@ -2,17 +2,17 @@
 import {readFileSync} from 'node:fs'
 import * as nodeModule from 'node:module'
 
-const packageJson = new URL('../package.json', import.meta.url)
+const read = name => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 const argv = process.argv.slice(2)
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
-if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-  process.stdout.write(`mlv ${JSON.parse(readFileSync(packageJson, 'utf8')).version}\n`)
+if (argv.length === 1 && /^(--version|-V)$/.test(argv[0])) {
+  process.stdout.write(`mlv ${JSON.parse(read('package.json')).version}\n`)
+} else if (argv.length === 0 || (argv.length === 1 && /^(--help|-h|help)$/.test(argv[0]))) {
+  process.stdout.write(read('dist/root-help.txt'))
 } else if (major < 22 || (major === 22 && minor < 22)) {
-  const {restart} = await import('./restart.js')
-  await restart(argv)
+  await (await import('./restart.js')).restart(argv)
 } else {
   nodeModule.enableCompileCache?.()
-  const {main} = await import('../dist/lib/cli/main.js')
-  await main(argv, import.meta.url)
+  await (await import('../dist/lib/cli/main.js')).main(argv, import.meta.url)
 }

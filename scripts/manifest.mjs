@@ -1,5 +1,5 @@
-// Writes oclif.manifest.json from the compiled commands.
-import {rmSync, writeFileSync} from 'node:fs'
+// Writes oclif.manifest.json from the compiled commands, and the first page of help from the manifest.
+import {readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {fileURLToPath} from 'node:url'
 import {Plugin} from '@oclif/core/config'
 
@@ -9,3 +9,11 @@ rmSync(file, {force: true})
 const plugin = new Plugin({errorOnManifestCreate: true, ignoreManifest: true, respectNoCacheDefault: true, root})
 await plugin.load()
 writeFileSync(file, JSON.stringify(plugin.manifest, null, 2))
+
+const {rootHelp} = await import('../dist/lib/cli/root-help.js')
+const {description, oclif} = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const commands = Object.values(plugin.manifest.commands).filter(({hidden}) => !hidden)
+writeFileSync(
+  new URL('../dist/root-help.txt', import.meta.url),
+  rootHelp(commands, {summary: description, topics: oclif.topics}),
+)
