@@ -37,7 +37,7 @@ export function rootHelp(commands: readonly ListedCommand[], about: About): stri
       .map(name => entry(name, describe(commands, about.topics, name), indent))
     return [title, ...lines].join('\n')
   })
-  const end = ['`mlv COMMAND --help` explains a command. Every command takes --json and --profile.']
+  const end = ['`mlv COMMAND --help` explains a command; all take --json and --profile.']
   return `${[wrap(about.summary, 0), 'USAGE\n  $ mlv COMMAND [FLAGS]', ...sections, ...end].join('\n\n')}\n`
 }
 
