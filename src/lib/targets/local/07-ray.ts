@@ -104,7 +104,8 @@ function rayArguments(context: Context, {dashboard, gcs}: {dashboard: number; gc
     // Any free one: with the fixed default a second head on this machine has no agent, and takes no jobs.
     '--dashboard-agent-listen-port=0',
     `--object-store-memory=${OBJECT_STORE_BYTES}`,
-    `--temp-dir=${layoutOf(context).rayTemp}`,
+    // Ray opens this folder to everyone; the one around it stays ours.
+    `--temp-dir=${join(layoutOf(context).rayTemp, 'ray')}`,
     '--disable-usage-stats',
     ...(cpus === undefined ? [] : [`--num-cpus=${cpus}`]),
     ...(gpus === undefined ? [] : [`--num-gpus=${gpus}`]),
@@ -138,6 +139,9 @@ async function startRay(context: Context, progress: StepProgress): Promise<void>
         RAY_AUTH_MODE: 'token',
         RAY_AUTH_TOKEN: undefined,
         RAY_AUTH_TOKEN_PATH: layout.credential(RAY_TOKEN),
+        // On Linux Ray takes 127.0.0.1 for the machine's outer address, and half of its ports listen on all of them.
+        // As on macOS, where it makes no clusters of machines, it stays on loopback.
+        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: '0',
         RAY_JOB_STOP_WAIT_TIME_S: String(JOB_STOP_SECONDS),
         RAY_USAGE_STATS_ENABLED: '0',
         // Ray renames its processes over their environment; without this teardown could not know them by it.

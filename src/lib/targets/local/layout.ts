@@ -19,7 +19,7 @@ export interface Layout {
   readonly authDb: string
   readonly artifacts: string
   readonly storage: string
-  /** Ray's own folder: its sockets have names of at most 107 bytes, so it cannot lie below a project's path. */
+  /** Around Ray's own folder: its sockets have names of at most 107 bytes, so it cannot lie below a project's path. */
   readonly rayTemp: string
   record(service: ServiceName): string
   log(service: ServiceName): string
