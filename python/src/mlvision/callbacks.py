@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from torch import nn
@@ -45,8 +44,8 @@ class Resumed:
 
     epoch: int
     step: int
-    checkpoint: Path
-    unreadable: tuple[Path, ...]
+    checkpoint: str
+    unreadable: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +84,11 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointWritten:
-    """A checkpoint is safely on disk. ``epoch`` epochs and ``step`` steps of the next are in it."""
+    """A checkpoint is safe. ``epoch`` epochs and ``step`` steps of the next are in it."""
 
     epoch: int
     step: int
-    path: Path
+    path: str
     bytes: int
 
 
@@ -118,7 +117,7 @@ class StoppedRun:
 
     reason: str
     epoch: int
-    checkpoint: Path | None
+    checkpoint: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,80 +4,61 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import torch
+
+from mlvision.storage import Place, open_storage
 
 _MAGIC = b"mlvision-checkpoint-1\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The newest checkpoint that can be read; ``unreadable`` are newer ones that cannot."""
+    """The newest checkpoint that can be read, and where it lies; ``unreadable`` are newer ones that cannot."""
 
     content: dict[str, Any]
-    path: Path
-    unreadable: tuple[Path, ...]
+    path: str
+    unreadable: tuple[str, ...]
 
 
 class CheckpointFolder:
-    """The checkpoints of one run; ``keep`` of the newest stay."""
+    """The checkpoints of one run, in a folder or at an ``s3://`` address; ``keep`` of the newest stay."""
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Place, keep: int) -> None:
+        self._storage = open_storage(folder)
         self._keep = keep
-        folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, content: dict[str, Any], epoch: int, step: int) -> tuple[Path, int]:
-        """Write a checkpoint and remove what is too old; give its path and size in bytes."""
+    def save(self, content: dict[str, Any], epoch: int, step: int) -> tuple[str, int]:
+        """Write a checkpoint and remove what is too old; give where it lies and its size in bytes."""
         buffer = io.BytesIO()
         torch.save(content, buffer)
         payload = buffer.getvalue()
-        path = self._folder / f"checkpoint-{epoch:06d}-{step:08d}.pt"
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            # After a full disk, say: half a file would only take the room that is missing.
-            temporary.unlink(missing_ok=True)
-        _sync_folder(self._folder)
-        for old in self._paths()[self._keep :]:
-            old.unlink(missing_ok=True)
-        return path, path.stat().st_size
+        name = f"checkpoint-{epoch:06d}-{step:08d}.pt"
+        data = _MAGIC + hashlib.sha256(payload).digest() + payload
+        self._storage.write(name, data)
+        for old in self._names()[self._keep :]:
+            self._storage.remove(old)
+        return self._storage.where(name), len(data)
 
     def newest(self) -> Found | None:
         """Read the newest checkpoint; one that is damaged is passed over for the one before."""
-        unreadable: list[Path] = []
-        for path in self._paths():
-            content = _read(path)
+        unreadable: list[str] = []
+        for name in self._names():
+            content = _content(self._storage.read(name) or b"")
             if content is not None:
-                return Found(content, path, tuple(unreadable))
-            unreadable.append(path)
+                return Found(content, self._storage.where(name), tuple(unreadable))
+            unreadable.append(self._storage.where(name))
         return None
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("checkpoint-*.pt"), reverse=True)
+    def _names(self) -> list[str]:
+        return [name for name in reversed(self._storage.names("checkpoint-")) if name.endswith(".pt")]
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    data = path.read_bytes()
+def _content(data: bytes) -> dict[str, Any] | None:
     head = len(_MAGIC)
     digest, payload = data[head : head + 32], data[head + 32 :]
     if not data.startswith(_MAGIC) or hashlib.sha256(payload).digest() != digest:
         return None
     return cast("dict[str, Any]", torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 
 class TrainingError(Exception):
     """The parent of all that is the user's, the data's or the machine's fault, not a bug."""
@@ -39,7 +37,7 @@ class Stopped(Exception):
     ``epoch`` is the one that was going on.
     """
 
-    def __init__(self, reason: str, epoch: int, checkpoint: Path | None) -> None:
+    def __init__(self, reason: str, epoch: int, checkpoint: str | None) -> None:
         super().__init__(f"stopped in epoch {epoch} ({reason}).")
         self.reason = reason
         self.epoch = epoch

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 from torch.nn import functional
 
@@ -27,13 +26,14 @@ from mlvision.evaluate import evaluate, score
 from mlvision.models.build import count_parameters
 from mlvision.schedule import learning_rate, set_learning_rate
 from mlvision.state import TrainState
+from mlvision.storage import Place
 
 
 class Training:
     """One run. ``folder`` is where checkpoints go and where an earlier attempt's are taken up."""
 
     def __init__(
-        self, config: TrainConfig, data: ImageData, callback: on.Callback, folder: Path | None, stop: threading.Event
+        self, config: TrainConfig, data: ImageData, callback: on.Callback, folder: Place | None, stop: threading.Event
     ) -> None:
         self.config, self.data, self.callback, self.stop = config, data, callback, stop
         self.compute = choose_compute(config.device, config.precision)
@@ -101,7 +101,7 @@ class Training:
         metrics["lr"] = self.rate((state.epoch + 1) * self.batches.steps - 1)
         return state.end_epoch(metrics, time.perf_counter() - began, speed)
 
-    def _checkpoint(self) -> Path | None:
+    def _checkpoint(self) -> str | None:
         if self.checkpoints is None:
             return None
         path, size = self.checkpoints.save(self.state.content(), self.state.epoch, self.state.step)

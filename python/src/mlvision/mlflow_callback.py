@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlvision import tracking_lineage as lineage
 from mlvision.callbacks import Callback, EpochEnded, Failed, Finished, Resumed, Started, StoppedRun
 from mlvision.errors import TrainingError
+from mlvision.storage import Place
 from mlvision.system_metrics import SystemMetrics
 from mlvision.tracking_client import REASON, Entry, Point, Run, TrackingClient, batch, inputs, now_ms
 from mlvision.tracking_http import TrackingRefused, TrackingUnavailable, insist
@@ -41,7 +41,7 @@ class MlflowCallback(Callback):
         run_id: str,
         say: Callable[[str], None],
         *,
-        folder: Path | None = None,
+        folder: Place | None = None,
         registration: Registration | None = None,
         patience: float = 60.0,
     ) -> None:
@@ -50,7 +50,7 @@ class MlflowCallback(Callback):
         self._say = say
         self._registration = registration
         self._patience = patience
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="mlvision-"))
+        self._folder = folder or tempfile.mkdtemp(prefix="mlvision-")
         self.model: SavedModel | None = None
         """The model in MLflow, once the run has ended well."""
         run = self._look()

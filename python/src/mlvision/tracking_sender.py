@@ -1,7 +1,7 @@
 """Writes to MLflow from a thread of its own, so that neither a slow nor a dead server holds training.
 
 What the server has not confirmed stays in the queue; what is left when the job ends, or does not fit
-in memory, goes to ``mlflow-unsent.jsonl`` in the job's storage folder, and the next attempt of the
+in memory, goes to ``mlflow-unsent.jsonl`` in the job's storage, and the next attempt of the
 same job sends it. Nothing is sent twice that the server would store twice: a repeated point carries
 its first timestamp, and after a resume the steps that the run already has are left out.
 """
@@ -14,9 +14,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import cast
 
+from mlvision.storage import Place, open_storage
 from mlvision.tracking_client import JSON, Entry, TrackingClient
 from mlvision.tracking_http import TrackingRefused, TrackingUnavailable
 
@@ -36,14 +36,14 @@ class Sender:
     def __init__(
         self,
         client: TrackingClient,
-        folder: Path,
+        folder: Place,
         say: Callable[[str], None],
         *,
         limit: int = 20_000,
         idle: float = 30.0,
     ) -> None:
         self._client = client
-        self._folder = folder
+        self._storage = open_storage(folder)
         self._say = say
         self._limit = limit
         self._idle = idle
@@ -53,7 +53,7 @@ class Sender:
         self._closing = False
         self._known: dict[str, set[int]] | None = None
         self._down_since: float | None = None
-        self._queue.extend(_read(folder / UNSENT))
+        self._queue.extend(self._read(UNSENT))
         self._oldest = time.monotonic()
         self._overflowed = False
         self._thread = threading.Thread(target=self._work, name="mlflow-sender", daemon=True)
@@ -94,14 +94,13 @@ class Sender:
             self._closing = True
             self._changed.notify_all()
             left = list(self._queue)
-        path = self._folder / UNSENT
         if left:
-            kept = _read(path) if self._overflowed else []
-            path.unlink(missing_ok=True)
-            self._append(UNSENT, [*kept, *left])
-            self._say(f"MLflow did not take {len(left)} entries in time; they are kept in {path}.")
+            kept = self._read(UNSENT) if self._overflowed else []
+            self._storage.write(UNSENT, _lines([*kept, *left]))
+            where = self._storage.where(UNSENT)
+            self._say(f"MLflow did not take {len(left)} entries in time; they are kept in {where}.")
         elif not self._overflowed:
-            path.unlink(missing_ok=True)
+            self._storage.remove(UNSENT)
         self._thread.join(0.5)
         return len(left)
 
@@ -126,7 +125,7 @@ class Sender:
                 continue
             except TrackingRefused as error:
                 self._append(REFUSED, [entry])
-                self._say(f"MLflow refused an entry ({error}); it is kept in {self._folder / REFUSED}.")
+                self._say(f"MLflow refused an entry ({error}); it is kept in {self._storage.where(REFUSED)}.")
             pause = 0.25
             self._sent(count)
 
@@ -144,7 +143,7 @@ class Sender:
             self._oldest = time.monotonic()
             if not self._queue and self._overflowed:
                 self._overflowed = False
-                self._queue.extend(_read(self._folder / UNSENT))
+                self._queue.extend(self._read(UNSENT))
             self._changed.notify_all()
         if self._down_since is not None:
             seconds = time.monotonic() - self._down_since
@@ -166,9 +165,22 @@ class Sender:
                 self._known[str(metric["key"])].add(cast("int", metric["step"]))
 
     def _append(self, name: str, entries: Iterable[Entry]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / name).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(entry) + "\n" for entry in entries)
+        self._storage.append(name, _lines(entries))
+
+    def _read(self, name: str) -> list[Entry]:
+        """Read kept entries; a line that was cut off by a kill is left out."""
+        entries: list[Entry] = []
+        for line in (self._storage.read(name) or b"").decode(errors="replace").splitlines():
+            try:
+                where, body = cast("tuple[str, JSON]", json.loads(line))
+            except ValueError:
+                continue
+            entries.append(Entry(where, body))
+        return entries
+
+
+def _lines(entries: Iterable[Entry]) -> bytes:
+    return "".join(json.dumps(entry) + "\n" for entry in entries).encode()
 
 
 def _merge(queue: deque[Entry]) -> tuple[Entry, int]:
@@ -186,16 +198,3 @@ def _merge(queue: deque[Entry]) -> tuple[Entry, int]:
         metrics += more
         count += 1
     return Entry(first.path, first.body | {"metrics": metrics}), count
-
-
-def _read(path: Path) -> list[Entry]:
-    """Read kept entries; a line that was cut off by a kill is left out."""
-    entries: list[Entry] = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                where, body = cast("tuple[str, JSON]", json.loads(line))
-            except ValueError:
-                continue
-            entries.append(Entry(where, body))
-    return entries

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from mlvision import callbacks as on
 from mlvision.config import TrainConfig
@@ -11,12 +10,13 @@ from mlvision.data.dataset import ImageData
 from mlvision.data.load import load_data
 from mlvision.errors import Stopped
 from mlvision.loop import Training
+from mlvision.storage import Place
 
 
 def train(
     config: TrainConfig,
     callback: on.Callback | None = None,
-    folder: Path | None = None,
+    folder: Place | None = None,
     stop: threading.Event | None = None,
     data: ImageData | None = None,
 ) -> on.Finished:

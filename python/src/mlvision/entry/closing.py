@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from mlvision.entry.spec import JobSpec, sign_in
+from mlvision.storage import StorageFailed, open_storage
 from mlvision.tracking_client import REASON, TrackingClient
 from mlvision.tracking_http import Answer, TrackingRefused, TrackingUnavailable, insist
 
@@ -52,13 +52,10 @@ def close_run(spec: JobSpec, ending: Ending, log: bytes, *, deadline: float) -> 
 
 
 def _keep(spec: JobSpec, log: bytes) -> str:
-    """Put the log beside the checkpoints, when those are in a folder."""
-    if "://" in spec.storage:
-        return ""
-    path = Path(spec.storage) / "log.txt"
+    """Put the log beside the checkpoints."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(log)
-    except OSError:
+        storage = open_storage(spec.storage)
+        storage.write("log.txt", log)
+    except (OSError, StorageFailed):
         return ""
-    return f" The log is kept in {path}."
+    return f" The log is kept in {storage.where('log.txt')}."

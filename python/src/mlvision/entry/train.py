@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(
     config: TrainConfig,
-    folder: Path | None,
+    folder: str | None,
     stop: threading.Event,
     events: EventWriter,
     tracker: MlflowCallback | None,
@@ -75,7 +75,7 @@ def _train(
     return 0
 
 
-def _task(arguments: list[str] | None) -> tuple[TrainConfig, Path | None, Registration | None]:
+def _task(arguments: list[str] | None) -> tuple[TrainConfig, str | None, Registration | None]:
     """Give what to train, where its checkpoints lie, and where the model is registered."""
     from mlvision.config import parse_config
     from mlvision.registry import Registration
@@ -84,7 +84,7 @@ def _task(arguments: list[str] | None) -> tuple[TrainConfig, Path | None, Regist
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--job", action="store_true", help="the job of the variable MLV_JOB_SPEC")
     which.add_argument("--config", type=Path, help="a JSON file with the settings that differ from the defaults")
-    parser.add_argument("--folder", type=Path, help="where checkpoints go and are taken up")
+    parser.add_argument("--folder", help="where checkpoints go and are taken up: a folder or an s3:// address")
     given = parser.parse_args(arguments)
     if given.config is not None:
         return parse_config(given.config.read_bytes()), given.folder, None
@@ -97,10 +97,10 @@ def _task(arguments: list[str] | None) -> tuple[TrainConfig, Path | None, Regist
     template = spec.job.template or "digits"
     command = f"mlv train {template} --register {wanted.model}" if wanted else ""
     registration = Registration(wanted.model, wanted.alias, command) if wanted else None
-    return parse_config(spec.work.config), Path(spec.storage), registration
+    return parse_config(spec.work.config), spec.storage, registration
 
 
-def _tracker(folder: Path | None, registration: Registration | None) -> MlflowCallback | None:
+def _tracker(folder: str | None, registration: Registration | None) -> MlflowCallback | None:
     uri, run_id = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.get("MLFLOW_RUN_ID")
     if not uri or not run_id:
         return None
