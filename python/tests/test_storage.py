@@ -32,7 +32,7 @@ def bucket(server: Store, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret)
     monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", server.endpoint)
-    return f"s3://{server.bucket}/{request.node.name}/공유 폴더"
+    return f"s3://{server.bucket}/{request.node.name}/공유 폴더 #1"
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -213,6 +213,21 @@ export const errorCodes = {
     remedies: ['`mlv logs mlflow` or `mlv logs ray` shows why.', '`mlv doctor` looks at the machine.'],
   },
   MLV_STORE: {exit: exitCodes.failed, meaning: 'The database of the profile cannot be used as it is.'},
+  MLV_STORE_ADMIN: {
+    exit: exitCodes.failed,
+    meaning: 'The database of sign-ins has an admin whose password the profile does not know.',
+  },
+  MLV_STORE_MISSING: {exit: exitCodes.failed, meaning: 'The server of the profile has no database of that name.'},
+  MLV_STORE_PASSWORD_FILE: {
+    exit: exitCodes.failed,
+    meaning: "The file of the store's password cannot be read, or others may read it.",
+  },
+  MLV_STORE_SIGN_IN: {exit: exitCodes.failed, meaning: 'The database does not accept the name and password.'},
+  MLV_STORE_UNREACHABLE: {exit: exitCodes.failed, meaning: 'The database of the profile gives no answer.'},
+  MLV_BUCKET: {exit: exitCodes.failed, meaning: 'An S3 address of the profile cannot be used as it is.'},
+  MLV_BUCKET_MISSING: {exit: exitCodes.failed, meaning: 'There is no bucket of that name.'},
+  MLV_BUCKET_SIGN_IN: {exit: exitCodes.failed, meaning: 'The bucket does not let the profile write.'},
+  MLV_BUCKET_UNREACHABLE: {exit: exitCodes.failed, meaning: 'The S3 address of the profile gives no answer.'},
   MLV_NOT_RUNNING: {
     exit: exitCodes.failed,
     meaning: 'MLflow or Ray of the profile is not running.',

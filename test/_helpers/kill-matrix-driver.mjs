@@ -91,7 +91,8 @@ function phase(id, needs) {
         run: () =>
           given.exec.write([process.execPath, '-e', 'require("fs").rmSync(process.argv[1],{force:true})', file(step)]),
       })),
-    kept: async () => [{what: `Notes of ${id}`, where: file('last'), bytes: 10, monthlyPrice: 0}],
+    kept: async (_context, {deleteData}) =>
+      deleteData ? [] : [{what: `Notes of ${id}`, where: file('last'), bytes: 10, monthlyPrice: 0}],
   }
 }
 

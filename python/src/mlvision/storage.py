@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import urllib.parse
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -51,10 +50,13 @@ class Storage(Protocol):
         ...
 
 
-def open_storage(place: Place) -> Storage:
-    """Give the storage at a place; a folder is made when it is first written to."""
+def open_storage(place: Place, *, attempts: int = 6) -> Storage:
+    """Give the storage at a place; a folder is made when it is first written to.
+
+    ``attempts`` is how often a bucket is asked that does not answer.
+    """
     if isinstance(place, str) and "://" in place:
-        return _Bucket(place)
+        return _Bucket(place, attempts)
     return _Folder(Path(place))
 
 
@@ -105,16 +107,17 @@ class _Folder:
 
 
 class _Bucket:
-    def __init__(self, address: str) -> None:
-        parts = urllib.parse.urlsplit(address)
-        if parts.scheme != "s3" or not parts.netloc:
+    def __init__(self, address: str, attempts: int) -> None:
+        scheme, _, rest = address.partition("://")
+        bucket, _, prefix = rest.partition("/")
+        if scheme != "s3" or not bucket:
             raise StorageFailed(f"{address} is neither a folder nor an address such as s3://bucket/folder.")
         # Imported by those who need it: it costs a quarter of a second.
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
-        self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
+        self._bucket, self._prefix = bucket, prefix.strip("/")
         self._address = address.rstrip("/")
         self._errors = (BotoCoreError, ClientError)
         with self._named():
@@ -125,7 +128,7 @@ class _Bucket:
                     "s3",
                     endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL") or None,
                     verify=False if os.environ.get("MLFLOW_S3_IGNORE_TLS", "").lower() in {"1", "true"} else None,
-                    config=Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10),
+                    config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=10),
                 )
             )
 

@@ -67,13 +67,13 @@ export function formatTeardown({command, environment, profile}: Context, result:
     const rows = result.kept.map(({bytes, monthly_price, what, where}) => [
       what,
       bytes === null ? '' : formatBytes(bytes),
-      `$${monthly_price.toFixed(2)} a month`,
+      monthly_price === null ? 'not ours to know' : `$${monthly_price.toFixed(2)} a month`,
       where,
     ])
     const columns = [{title: 'Kept'}, {title: 'Size', align: 'right' as const}, {title: 'Price'}, {title: 'Where'}]
     lines.push('', formatTable(columns, rows, {width: resultColumns(), header: theme.dim}))
     lines.push('', 'Next steps:', `  ${command('setup')}`)
-    lines.push(`  ${command(`teardown --delete-data --confirm ${profile.name}`)}`)
+    if (!result.deleted_data) lines.push(`  ${command(`teardown --delete-data --confirm ${profile.name}`)}`)
   }
   return lines.join('\n')
 }

@@ -42,7 +42,7 @@ export interface TeardownResult {
   readonly deleted_data: boolean
   readonly phases: readonly TeardownPhase[]
   /** What stays on purpose, with its price in US dollars a month. */
-  readonly kept: readonly {what: string; where: string; bytes: number | null; monthly_price: number}[]
+  readonly kept: readonly {what: string; where: string; bytes: number | null; monthly_price: number | null}[]
   readonly in_flight: InFlightResult | null
 }
 
@@ -57,13 +57,13 @@ export async function tearDown(options: TeardownOptions): Promise<TeardownResult
       const plan = describeSteps(await destroy(context, {deleteData}))
       return {id, outcome: plan.length === 0 ? 'nothing' : 'planned', seconds: 0, plan}
     })
-    const kept = deleteData ? [] : await keptThings(context, phases)
+    const kept = await keptThings(context, phases, deleteData)
     return {...base, phases: await Promise.all(planned), kept, in_flight: null}
   }
   if (!(await exists(context.stateDir))) return {...base, deleted_data: false, phases: [], kept: [], in_flight: null}
   if (deleteData) await confirmName(context, options.confirm)
   const run = await runLocked(context, phases, deleteData)
-  const kept = deleteData ? [] : await keptThings(context, phases)
+  const kept = await keptThings(context, phases, deleteData)
   if (deleteData) await removeStateFolder(context)
   return {...base, ...run, kept}
 }
@@ -116,10 +116,14 @@ function leftoversError(context: Context, failure: Error | undefined, alive: rea
   })
 }
 
-async function keptThings(context: Context, phases: readonly Phase[]): Promise<TeardownResult['kept']> {
-  const lists = await Promise.all(phases.map(phase => phase.kept?.(context) ?? []))
+async function keptThings(
+  context: Context,
+  phases: readonly Phase[],
+  deleteData: boolean,
+): Promise<TeardownResult['kept']> {
+  const lists = await Promise.all(phases.map(phase => phase.kept?.(context, {deleteData}) ?? []))
   return lists.flat().map(({bytes, monthlyPrice, what, where}: Kept) => {
-    return {what, where, bytes: bytes ?? null, monthly_price: monthlyPrice}
+    return {what, where, bytes: bytes ?? null, monthly_price: monthlyPrice ?? null}
   })
 }
 

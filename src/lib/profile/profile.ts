@@ -3,6 +3,13 @@ import {z} from 'zod'
 import type {Origin} from './origin.js'
 
 const text = z.string().min(1, 'text that is not empty')
+const place = z
+  .string()
+  .regex(
+    /^(s3:\/\/[^\s/]+(\/.*)?|(?![A-Za-z][\w+.-]*:\/\/).+)$/,
+    'a folder or an address such as s3://my-bucket/folder',
+  )
+const storeForm = 'an address such as postgresql://user@host:5432/mlflow'
 const port = z.int().min(1).max(65_535).optional()
 
 /** One profile's settings as they stand in `mlv.yaml`; the source of schemas/mlv.schema.json and docs/settings.md. */
@@ -33,13 +40,14 @@ export const profileSchema = z.strictObject({
     .strictObject({
       store: z
         .string()
-        .regex(/^postgres(ql)?(\+\w+)?:\/\/\S+$/, 'an address such as postgresql://user@host:5432/mlflow')
+        .regex(/^postgres(ql)?(\+\w+)?:\/\/(\S*@)?[^\s/?#@]*\/[^\s/?#]+(\?\S*)?$/, storeForm)
+        .refine(address => URL.canParse(address), storeForm)
         .optional()
         .meta({
           description: 'A PostgreSQL address for runs, without a password; SQLite in the state folder by default.',
           examples: ['postgresql://mlflow@db.example.com:5432/mlflow'],
         }),
-      artifacts: text.optional().meta({
+      artifacts: place.optional().meta({
         description: 'Where models and files go: a folder or an s3:// address; the state folder by default.',
         examples: ['s3://my-bucket/mlflow'],
       }),
@@ -63,7 +71,7 @@ export const profileSchema = z.strictObject({
     })
     .prefault({})
     .meta({description: 'The Ray head.'}),
-  storage: text.optional().meta({
+  storage: place.optional().meta({
     description: 'Where checkpoints go: a folder or an s3:// address; the state folder by default.',
     examples: ['s3://my-bucket/checkpoints'],
   }),

@@ -45,8 +45,8 @@ export interface Kept {
   readonly what: string
   readonly where: string
   readonly bytes?: number
-  /** US dollars a month; 0 on this machine. */
-  readonly monthlyPrice: number
+  /** US dollars a month; 0 on this machine, absent where only its owner knows. */
+  readonly monthlyPrice?: number
 }
 
 /** Only looks in `status`; everything that changes the world is a step. */
@@ -58,6 +58,6 @@ export interface Phase {
   status(context: Context): Promise<PhaseState>
   apply(context: Context): Promise<readonly Step[]>
   destroy(context: Context, options: DestroyOptions): Promise<readonly Step[]>
-  /** What `destroy` without `deleteData` leaves behind on purpose. */
-  kept?(context: Context): Promise<readonly Kept[]>
+  /** What `destroy` leaves behind on purpose; with `deleteData` only what is not ours to delete. */
+  kept?(context: Context, options: DestroyOptions): Promise<readonly Kept[]>
 }

@@ -151,11 +151,11 @@ describe('a setting', () => {
 describe('.env', () => {
   it('gives settings and the ways to reach storage, and nothing else', async () => {
     const cwd = await temporaryFolder({
-      '.env': 'AWS_REGION=eu-west-1\nDATABASE_URL=x\nPATH=/evil\nMLV_STORAGE="s3://a b#c"\n',
+      '.env': 'AWS_REGION=eu-west-1\nDATABASE_URL=x\nPATH=/evil\nMLV_STORAGE="s3://bucket/a b#c"\n',
     })
     const {environment, profile} = await load(cwd, {environment: {PATH: '/bin'}})
-    expect(environment).toEqual({PATH: '/bin', AWS_REGION: 'eu-west-1', MLV_STORAGE: 's3://a b#c'})
-    expect(profile.settings.storage).toBe('s3://a b#c')
+    expect(environment).toEqual({PATH: '/bin', AWS_REGION: 'eu-west-1', MLV_STORAGE: 's3://bucket/a b#c'})
+    expect(profile.settings.storage).toBe('s3://bucket/a b#c')
   })
 
   it('loses against the environment', async () => {

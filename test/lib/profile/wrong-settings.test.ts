@@ -74,6 +74,27 @@ const cases = [
       'mlv.yaml, line 3, column 21: profiles.local.python.torch is "gpu"; it takes auto, cpu, or one of the indexes of PyTorch such as cu128.',
   },
   {
+    what: 'a store without the name of a database',
+    text: local('mlflow: {store: "postgresql://mlv@db"}'),
+    code: 'MLV_SETTINGS_VALUE',
+    message:
+      'mlv.yaml, line 3, column 21: profiles.local.mlflow.store is "postgresql://mlv@db"; it takes an address such as postgresql://user@host:5432/mlflow.',
+  },
+  {
+    what: 'a store at a port that none is',
+    text: local('mlflow: {store: "postgresql://mlv@db:70000/mlflow"}'),
+    code: 'MLV_SETTINGS_VALUE',
+    message:
+      'mlv.yaml, line 3, column 21: profiles.local.mlflow.store is "postgresql://mlv@db:70000/mlflow"; it takes an address such as postgresql://user@host:5432/mlflow.',
+  },
+  {
+    what: 'a store of files that mlv does not reach',
+    text: local('storage: gs://bucket/a'),
+    code: 'MLV_SETTINGS_VALUE',
+    message:
+      'mlv.yaml, line 3, column 14: profiles.local.storage is "gs://bucket/a"; it takes a folder or an address such as s3://my-bucket/folder.',
+  },
+  {
     what: 'a value where keys belong',
     text: local('python: cpu'),
     code: 'MLV_SETTINGS_VALUE',

@@ -4,7 +4,8 @@ import type {Context} from '../../context.js'
 import {describeFileError} from '../../errors.js'
 import {folderSize} from '../../tools/folder-size.js'
 import {ensureStateFolder} from '../../tools/state-folder.js'
-import type {Kept, Phase, PhaseState, Step} from '../../types/phase.js'
+import type {DestroyOptions, Kept, Phase, PhaseState, Step} from '../../types/phase.js'
+import {isBucket} from './bucket.js'
 import {readKey, readOrMakeKey} from './credentials.js'
 import {layoutOf} from './layout.js'
 import {choosePorts, portsAreChosen} from './ports.js'
@@ -45,7 +46,7 @@ export const clusterPhase: Phase = {
 
 function folders(context: Context): string[] {
   const {artifacts, credentials, data, logs, services, storage} = layoutOf(context)
-  return [credentials, logs, services, data, ...[artifacts, storage].filter(path => !path.includes('://'))]
+  return [credentials, logs, services, data, ...[artifacts, storage].filter(path => !isBucket(path))]
 }
 
 async function makeFolders(context: Context): Promise<void> {
@@ -94,10 +95,17 @@ async function deletion(context: Context): Promise<Step> {
   }
 }
 
-async function kept(context: Context): Promise<readonly Kept[]> {
+async function kept(context: Context, {deleteData}: DestroyOptions): Promise<readonly Kept[]> {
   const {artifacts, data, storage} = layoutOf(context)
-  const outside = [artifacts, storage].filter(path => !path.startsWith(data))
-  const bytes = await folderSize(data)
-  const items: Kept[] = bytes > 0 ? [{what: 'runs, models and checkpoints', where: data, bytes, monthlyPrice: 0}] : []
-  return [...items, ...outside.map(where => ({what: 'artifacts', where, monthlyPrice: 0}))]
+  const {store} = context.profile.settings.mlflow
+  const bytes = deleteData ? 0 : await folderSize(data)
+  const elsewhere = [
+    {what: 'models and files', where: artifacts},
+    {what: 'checkpoints', where: storage},
+  ].filter(({where}) => !where.startsWith(data))
+  return [
+    ...(bytes > 0 ? [{what: 'runs, models and checkpoints', where: data, bytes, monthlyPrice: 0}] : []),
+    ...(store === undefined ? [] : [{what: 'runs and sign-ins', where: store}]),
+    ...elsewhere.map(one => (isBucket(one.where) ? one : {...one, monthlyPrice: 0})),
+  ]
 }

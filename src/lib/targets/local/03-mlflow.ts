@@ -4,14 +4,15 @@ import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
 import {writeFileAtomic} from '../../tools/atomic-file.js'
 import {Secret} from '../../tools/secret.js'
-import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
+import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {MLFLOW_KEY} from './02-cluster.js'
+import {bucketStep, bucketVariables, isBucket} from './bucket.js'
 import {readCredential, readOrMakeKey, saveCredential} from './credentials.js'
-import {readEnvironmentRecord} from './environment.js'
+import {jobPython, readEnvironmentRecord} from './environment.js'
 import {layoutOf} from './layout.js'
 import {claimPort, readPorts} from './ports.js'
 import {configDigest, livingService, startService, stopService} from './service.js'
-import {prepareStore, storeOf} from './store.js'
+import {prepareStore, storeEnvironment, storeOf} from './store.js'
 
 export const ADMIN = 'admin'
 
@@ -30,8 +31,9 @@ export const mlflowPhase: Phase = {
       id: 'store',
       title: 'Preparing the database',
       plan: [`Prepare ${(await storeOf(context)).name}`],
-      run: async () => prepareStore(context, await pythonOf(context)),
+      run: async () => prepareStore(context, await jobPython(context), ADMIN),
     },
+    ...artifactSteps(context),
     {
       id: 'credentials',
       title: 'Making the admin password',
@@ -85,7 +87,8 @@ async function mlflowConfig(context: Context): Promise<string> {
     readEnvironmentRecord(context),
   ])
   const arguments_ = serverArguments(context, ports?.mlflow ?? 0)
-  return configDigest([arguments_, environment?.python, store.tracking.reveal(), s3Environment(context)])
+  const variables = bucketVariables(context, layoutOf(context).artifacts)
+  return configDigest([arguments_, environment?.python, store.tracking, store.password?.reveal(), variables])
 }
 
 function serverArguments(context: Context, port: number): string[] {
@@ -122,7 +125,7 @@ async function makeCredentials(context: Context): Promise<void> {
 }
 
 async function startMlflow(context: Context, progress: StepProgress): Promise<void> {
-  const python = await pythonOf(context)
+  const python = await jobPython(context)
   const [store, admin, key] = await Promise.all([
     storeOf(context),
     readCredential(context, ADMIN),
@@ -136,7 +139,7 @@ async function startMlflow(context: Context, progress: StepProgress): Promise<vo
   const lines = [
     '[mlflow]',
     'default_permission = NO_PERMISSIONS',
-    `database_uri = ${store.auth.reveal().replaceAll('%', '%%')}`,
+    `database_uri = ${store.auth.replaceAll('%', '%%')}`,
     `admin_username = ${ADMIN}`,
     // Checking a password takes 0.1 to 0.2 s of CPU by design; without this each request of a client pays it again.
     'auth_cache_ttl_seconds = 30',
@@ -164,7 +167,7 @@ async function startMlflow(context: Context, progress: StepProgress): Promise<vo
         MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
         MLFLOW_TRACKING_URI: undefined,
         PYTHONDONTWRITEBYTECODE: undefined,
-        ...s3Environment(context),
+        ...storeEnvironment(store),
       },
       isUp: () => isMlflowUp(`http://127.0.0.1:${port}`),
     },
@@ -172,14 +175,7 @@ async function startMlflow(context: Context, progress: StepProgress): Promise<vo
   )
 }
 
-function s3Environment({environment}: Context): Record<string, string | undefined> {
-  return {MLFLOW_S3_ENDPOINT_URL: environment.MLFLOW_S3_ENDPOINT_URL}
-}
-
-async function pythonOf(context: Context): Promise<string> {
-  const record = await readEnvironmentRecord(context)
-  if (record) return record.python
-  throw new MlvError('MLV_PHASE_NEEDS', 'The Python environment is not there yet.', {
-    tryThis: [context.command('setup --only 01')],
-  })
+function artifactSteps(context: Context): Step[] {
+  const {artifacts} = layoutOf(context)
+  return isBucket(artifacts) ? [bucketStep(context, artifacts, () => jobPython(context))] : []
 }

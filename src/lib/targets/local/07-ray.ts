@@ -2,11 +2,11 @@ import {mkdir, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import type {Context} from '../../context.js'
-import {MlvError} from '../../errors.js'
-import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
+import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {RAY_TOKEN} from './02-cluster.js'
+import {bucketStep, bucketVariables, isBucket} from './bucket.js'
 import {readKey, readOrMakeKey} from './credentials.js'
-import {readEnvironmentRecord} from './environment.js'
+import {jobPython, readEnvironmentRecord} from './environment.js'
 import {layoutOf} from './layout.js'
 import {claimPort, readPorts} from './ports.js'
 import {configDigest, livingService, startService, stopService} from './service.js'
@@ -25,6 +25,7 @@ export const rayPhase: Phase = {
   summary: 'Start the Ray head with token auth',
   status: rayState,
   apply: async context => [
+    ...storageSteps(context),
     {
       id: 'start',
       title: 'Starting the Ray head',
@@ -86,6 +87,7 @@ async function rayConfig(context: Context): Promise<string> {
     rayArguments(context, {dashboard: ports?.ray ?? 0, gcs: ports?.gcs ?? 0}),
     environment?.python,
     token?.reveal(),
+    bucketVariables(context, layoutOf(context).storage),
   ])
 }
 
@@ -112,12 +114,13 @@ function rayArguments(context: Context, {dashboard, gcs}: {dashboard: number; gc
   ]
 }
 
+function storageSteps(context: Context): Step[] {
+  const {storage} = layoutOf(context)
+  return isBucket(storage) ? [bucketStep(context, storage, () => jobPython(context))] : []
+}
+
 async function startRay(context: Context, progress: StepProgress): Promise<void> {
-  const record = await readEnvironmentRecord(context)
-  if (!record)
-    throw new MlvError('MLV_PHASE_NEEDS', 'The Python environment is not there yet.', {
-      tryThis: [context.command('setup --only 01')],
-    })
+  const python = await jobPython(context)
   const token = await readOrMakeKey(context, RAY_TOKEN)
   await stopService(context, 'ray')
   const layout = layoutOf(context)
@@ -129,11 +132,14 @@ async function startRay(context: Context, progress: StepProgress): Promise<void>
     context,
     {
       name: 'ray',
-      python: record.python,
+      python,
       argv: rayArguments(context, {dashboard, gcs}),
       config: await rayConfig(context),
       deadlineSeconds: START_DEADLINE_SECONDS,
       env: {
+        // Jobs write through MLflow: they have no business with its database.
+        MLV_MLFLOW_STORE_PASSWORD: undefined,
+        MLV_MLFLOW_STORE_PASSWORD_FILE: undefined,
         PYTHONDONTWRITEBYTECODE: undefined,
         RAY_ADDRESS: undefined,
         RAY_AUTH_MODE: 'token',

@@ -36,6 +36,15 @@ export async function readEnvironmentRecord(context: Context): Promise<{python: 
   }
 }
 
+/** The interpreter of jobs and services. */
+export async function jobPython(context: Context): Promise<string> {
+  const record = await readEnvironmentRecord(context)
+  if (record) return record.python
+  throw new MlvError('MLV_PHASE_NEEDS', 'The Python environment is not there yet.', {
+    tryThis: [context.command('setup --only 01')],
+  })
+}
+
 /** Of all that decides which environment a profile has, without asking any Python: cheap enough for every look. */
 export async function recordDigest(context: Context): Promise<string> {
   const {python} = context.profile.settings

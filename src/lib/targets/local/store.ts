@@ -1,15 +1,20 @@
-import {readFile} from 'node:fs/promises'
+import {readFile, stat} from 'node:fs/promises'
+import {resolve} from 'node:path'
 
 import type {Context} from '../../context.js'
-import {MlvError, ToolError} from '../../errors.js'
+import {MlvError} from '../../errors.js'
 import {Secret} from '../../tools/secret.js'
+import {readCredential} from './credentials.js'
 import {layoutOf} from './layout.js'
+import {preparePostgres} from './postgres.js'
 
 /** Addresses of MLflow's two databases: the auth tables may not share one with the runs (both call a table alembic_version). */
 export interface Store {
-  readonly tracking: Secret
-  readonly auth: Secret
-  /** For people: where the runs are, without a password. */
+  readonly tracking: string
+  readonly auth: string
+  /** The password of a database: never part of its address, which MLflow may print. */
+  readonly password: Secret | undefined
+  /** For people: where the runs are. */
   readonly name: string
 }
 
@@ -17,20 +22,40 @@ export async function storeOf(context: Context): Promise<Store> {
   const address = context.profile.settings.mlflow.store
   if (address === undefined) {
     const {authDb, trackingDb} = layoutOf(context)
-    return {tracking: new Secret(`sqlite:///${trackingDb}`), auth: new Secret(`sqlite:///${authDb}`), name: trackingDb}
+    return {tracking: `sqlite:///${trackingDb}`, auth: `sqlite:///${authDb}`, password: undefined, name: trackingDb}
   }
   const url = new URL(address.replace(/^postgres(ql)?(\+\w+)?:/, 'postgresql:'))
-  const password = await storePassword(context)
-  if (password !== undefined) url.password = encodeURIComponent(password)
   const auth = new URL(url)
   auth.pathname = `${url.pathname}_auth`
-  return {tracking: new Secret(url.href), auth: new Secret(auth.href), name: address}
+  return {tracking: url.href, auth: auth.href, password: await storePassword(context), name: address}
 }
 
-async function storePassword({environment}: Context): Promise<string | undefined> {
-  if (environment.MLV_MLFLOW_STORE_PASSWORD !== undefined) return environment.MLV_MLFLOW_STORE_PASSWORD
-  const file = environment.MLV_MLFLOW_STORE_PASSWORD_FILE
-  return file === undefined ? undefined : (await readFile(file, 'utf8')).trimEnd()
+/** What a program needs in its environment to sign in to the store; nothing that only mlv reads. */
+export function storeEnvironment({password}: Store): Record<string, Secret | undefined> {
+  return {
+    MLV_MLFLOW_STORE_PASSWORD: undefined,
+    MLV_MLFLOW_STORE_PASSWORD_FILE: undefined,
+    // PostgreSQL's own library reads it, in every process of MLflow.
+    ...(password && {PGPASSWORD: password}),
+  }
+}
+
+async function storePassword({environment, projectDir}: Context): Promise<Secret | undefined> {
+  if (environment.MLV_MLFLOW_STORE_PASSWORD) return new Secret(environment.MLV_MLFLOW_STORE_PASSWORD)
+  if (!environment.MLV_MLFLOW_STORE_PASSWORD_FILE) return undefined
+  const file = resolve(projectDir, environment.MLV_MLFLOW_STORE_PASSWORD_FILE)
+  const shown = JSON.stringify(file)
+  try {
+    const {mode} = await stat(file)
+    if ((mode & 0o077) === 0) return new Secret((await readFile(file, 'utf8')).replace(/\r?\n$/, ''))
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException
+    const what = `The file of the store's password, ${file}, cannot be read (${code}).`
+    throw new MlvError('MLV_STORE_PASSWORD_FILE', what, {cause: error, tryThis: [`ls -l ${shown}`]})
+  }
+  throw new MlvError('MLV_STORE_PASSWORD_FILE', `Others may read ${file}, which holds the store's password.`, {
+    tryThis: [`chmod 600 ${shown}`],
+  })
 }
 
 // WAL lets readers go on while one writes; the mode stays with the file.
@@ -43,44 +68,13 @@ for path in sys.argv[1:]:
     os.chmod(path, 0o600)
 `
 
-const PREPARE_POSTGRES = `
-import os, psycopg2
-from urllib.parse import urlsplit
-tracking, auth = os.environ["MLV_TRACKING_STORE"], os.environ["MLV_AUTH_STORE"]
-psycopg2.connect(tracking, connect_timeout=10).close()
-name = urlsplit(auth).path.lstrip("/")
-connection = psycopg2.connect(tracking, connect_timeout=10)
-connection.autocommit = True
-with connection.cursor() as cursor:
-    cursor.execute("select 1 from pg_database where datname = %s", (name,))
-    if cursor.fetchone() is None:
-        cursor.execute('create database "' + name.replace('"', '""') + '"')
-connection.close()
-psycopg2.connect(auth, connect_timeout=10).close()
-`
-
 /** Makes the databases what MLflow needs: SQLite in WAL mode, PostgreSQL with a second database for sign-in. */
-export async function prepareStore(context: Context, python: string): Promise<void> {
+export async function prepareStore(context: Context, python: string, adminName: string): Promise<void> {
   if (context.profile.settings.mlflow.store === undefined) {
     const {authDb, trackingDb} = layoutOf(context)
     await context.exec.write([python, '-I', '-c', PREPARE_SQLITE, trackingDb, authDb])
     return
   }
-  const {auth, name, tracking} = await storeOf(context)
-  try {
-    await context.exec.write([python, '-I', '-c', PREPARE_POSTGRES], {
-      env: {MLV_TRACKING_STORE: tracking, MLV_AUTH_STORE: auth},
-      timeoutMs: 40_000,
-    })
-  } catch (error) {
-    if (!(error instanceof ToolError)) throw error
-    throw new MlvError('MLV_STORE', `The database ${name} cannot be used.`, {
-      cause: error,
-      details: error.details.slice(-2),
-      tryThis: [
-        'Set its password in MLV_MLFLOW_STORE_PASSWORD or the file that MLV_MLFLOW_STORE_PASSWORD_FILE names.',
-        'Its user has to be allowed to make a second database, or that database (the name with _auth) has to exist.',
-      ],
-    })
-  }
+  const [store, admin] = await Promise.all([storeOf(context), readCredential(context, adminName)])
+  await preparePostgres(context, python, {...store, admin, adminName})
 }
