@@ -1,5 +1,8 @@
 """A store with the interface of S3 on loopback that lets one user in: moto's server with its sign-in switched on.
 
+Of an address that was signed beforehand, as MLflow hands them out for downloads, moto cannot check the signature;
+here it has to carry that user's key.
+
 As a program it prints how to reach it, and for each line on its standard input the keys in the bucket; it ends
 with its input.
 """
@@ -10,12 +13,14 @@ import contextlib
 import json
 import logging
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import boto3
+from moto.core.authorization import ActionAuthenticatorMixin
 from moto.server import ThreadedMotoServer
 
 BUCKET = "team-bucket"
@@ -59,12 +64,26 @@ def running() -> Iterator[Store]:
         made = iam.create_access_key(UserName="team")["AccessKey"]
         store = Store(endpoint, BUCKET, made["AccessKeyId"], made["SecretAccessKey"])
         store.client().create_bucket(Bucket=BUCKET)
+        _take_signed_addresses(store.key)
         # From here on nobody else comes in.
         _ask_for_sign_in(endpoint, "0")
         yield store
     finally:
         _ask_for_sign_in(endpoint, "inf")
         server.stop()
+
+
+def _take_signed_addresses(key: str) -> None:
+    mixin = cast("Any", ActionAuthenticatorMixin)
+    check = mixin._authenticate_and_authorize_action
+
+    def check_unless_signed(self: Any, *arguments: Any) -> None:
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.uri).query)
+        names = query.get("AWSAccessKeyId", []) + query.get("X-Amz-Credential", [])
+        if not any(name.partition("/")[0] == key for name in names):
+            check(self, *arguments)
+
+    mixin._authenticate_and_authorize_action = check_unless_signed
 
 
 def _ask_for_sign_in(endpoint: str, after: str) -> None:

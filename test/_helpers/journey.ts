@@ -39,7 +39,9 @@ export async function startJourney(name = '프로젝트 one'): Promise<Journey> 
   await mkdir(folder)
   await mkdir(join(base, 'home'))
   const stateDir = join(folder, '.mlv', 'local')
-  const inherited = Object.entries(process.env).filter(([key]) => !/^(MLV_|MLFLOW_|RAY_|XDG_|LC_|VITEST)/.test(key))
+  const inherited = Object.entries(process.env).filter(
+    ([key]) => !/^(MLV_|MLFLOW_|RAY_|AWS_|PG[A-Z]|XDG_|LC_|VITEST)/.test(key),
+  )
   const environment = {
     ...Object.fromEntries(inherited),
     HOME: join(base, 'home'),

@@ -30,19 +30,28 @@ function addressOf(local: string): string {
   return `${text}:${Number.parseInt(port, 16)}`
 }
 
+// A process that was just forked still shows its parent's arguments.
+const LOOKS = 3
+
 /**
- * Reads the argument list of every process of this machine again and again; `stop()` gives all that were seen. One
- * that lives for less than a round may be missed.
+ * Reads the argument lists of all processes of this machine as they come; `stop()` gives all that were seen. One that
+ * lives for less than a round may be missed.
  */
 export function watchArguments(): {stop(): Promise<ReadonlySet<string>>} {
   const seen = new Set<string>()
+  const looks = new Map<string, number>()
   let isStopped = false
   const watching = (async () => {
     while (!isStopped) {
-      for (const pid of await numbers('/proc')) {
+      const pids = await numbers('/proc')
+      for (const pid of looks.keys()) if (!pids.includes(pid)) looks.delete(pid)
+      for (const pid of pids) {
+        const before = looks.get(pid) ?? 0
+        if (before >= LOOKS) continue
+        looks.set(pid, before + 1)
         seen.add((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim())
       }
-      await new Promise(resolve => setTimeout(resolve, 20))
+      await new Promise(resolve => setTimeout(resolve, 25))
     }
   })()
   return {

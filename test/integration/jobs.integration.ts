@@ -2,6 +2,7 @@ import {mkdir, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
+import {eightWriters} from '../_helpers/eight-writers.js'
 import {type Journey, startJourney} from '../_helpers/journey.js'
 
 /** Says what it got, and ends with the exit code that it is told. */
@@ -124,5 +125,14 @@ describe('wrong words', () => {
     expect(stderr).toContain('Try this:')
     expect(stderr).not.toMatch(/^\s+at /m)
     expect(ended).toBe(exit)
+  })
+})
+
+describe('SQLite', () => {
+  it('loses no point and locks nothing while eight processes write at once', async () => {
+    const {complaints, locks, readBack, sent} = await eightWriters(journey)
+    expect(complaints).toEqual([])
+    expect(readBack).toEqual(sent)
+    expect(locks).toEqual([])
   })
 })

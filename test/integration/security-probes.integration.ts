@@ -133,7 +133,8 @@ describe('this machine', () => {
   })
 
   it('lets nobody else near the state, the sockets of Ray, passwords, tokens and keys', async () => {
-    const temporary = [...argumentLists].map(list => / --temp-dir=(\S+)/.exec(list)?.[1]).find(Boolean) ?? ''
+    const commands = (await journey.processes()).map(({command}) => command)
+    const temporary = commands.map(command => / --temp-dir=(\S+)/.exec(command)?.[1]).find(Boolean) ?? ''
     const credentials = join(journey.stateDir, 'credentials')
     for (const folder of [journey.stateDir, credentials, dirname(temporary)]) {
       expect(await modeOf(folder), folder).toBe(0o700)

@@ -93,6 +93,16 @@ function describe(
   if (/disk is full|No space left on device/i.test(answer.message)) {
     return new MlflowError('MLV_DISK_FULL', 'The disk that MLflow writes to is full.', answer, {tryThis: ['df -h']})
   }
+  const database = /psycopg2?\.(?:Operational|Interface)Error\)?:?\s*(.+?)\s*(?:Is the server running|\(Background|$)/s
+  const trouble = database.exec(answer.message)?.[1]
+  if (trouble !== undefined) {
+    const [, host, port] = /server at "(.+?)".*port (\d+)/.exec(trouble) ?? []
+    const look = host === undefined ? [] : [`pg_isready -h ${host} -p ${port}`]
+    const what = `MLflow cannot use its database: ${oneLine(trouble)}.`
+    return new MlflowError('MLV_STORE_UNREACHABLE', what, answer, {
+      tryThis: [...look, command('setup'), command('logs mlflow')],
+    })
+  }
   if (answer.reason === 'RESOURCE_DOES_NOT_EXIST' || answer.status === 404) {
     return new MlflowError('MLV_MLFLOW_NOT_FOUND', `MLflow has no such thing: ${oneLine(answer.message)}.`, answer)
   }

@@ -76,6 +76,7 @@ describe('requests to MLflow', () => {
       [401, {message: 'no'}, 'MLV_MLFLOW_SIGN_IN'],
       [403, {message: 'Invalid Host header - possible DNS rebinding attack detected'}, 'MLV_MLFLOW_HOST'],
       [500, {message: 'sqlite3.OperationalError: database or disk is full'}, 'MLV_DISK_FULL'],
+      [500, {message: '(psycopg2.OperationalError) server closed the connection'}, 'MLV_STORE_UNREACHABLE'],
       [404, {error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'No run'}, 'MLV_MLFLOW_NOT_FOUND'],
       [400, {message: 'odd'}, 'MLV_MLFLOW_REFUSED'],
     ] as const

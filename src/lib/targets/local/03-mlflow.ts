@@ -5,6 +5,7 @@ import {MlvError} from '../../errors.js'
 import {writeFileAtomic} from '../../tools/atomic-file.js'
 import {Secret} from '../../tools/secret.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
+import type {Credential} from '../../types/target.js'
 import {MLFLOW_KEY} from './02-cluster.js'
 import {bucketStep, bucketVariables, isBucket} from './bucket.js'
 import {readCredential, readOrMakeKey, saveCredential} from './credentials.js'
@@ -18,6 +19,7 @@ export const ADMIN = 'admin'
 
 // A cold start on two slow cores takes 20 s; six times that is a failure.
 const START_DEADLINE_SECONDS = 120
+const STORE_DEADLINE_MS = 10_000
 const AUTH_CONFIG = 'mlflow-auth.ini'
 
 /** The MLflow server with sign-in, on loopback. */
@@ -76,7 +78,18 @@ async function mlflowState(context: Context): Promise<PhaseState> {
   if (!admin) return {kind: 'drifted', why: 'the admin password is lost'}
   if (living.config !== (await mlflowConfig(context))) return {kind: 'drifted', why: 'its settings have changed'}
   if (!(await isMlflowUp(url))) return {kind: 'drifted', why: 'the server does not answer'}
+  if (context.profile.settings.mlflow.store !== undefined && !(await reachesStore(url, admin)))
+    return {kind: 'drifted', why: 'the server does not reach its database'}
   return {kind: 'ready', detail: url}
+}
+
+/** MLflow calls itself healthy without its database. */
+async function reachesStore(url: string, {password, username}: Credential): Promise<boolean> {
+  const response = await fetch(`${url}/api/2.0/mlflow/experiments/search?max_results=1`, {
+    headers: {authorization: `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`},
+    signal: AbortSignal.timeout(STORE_DEADLINE_MS),
+  }).catch(() => undefined)
+  return response !== undefined && response.status < 500
 }
 
 /** What makes a running server out of date. The password of a database is in it only as a digest. */

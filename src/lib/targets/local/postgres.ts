@@ -15,7 +15,9 @@ import os, sys
 import psycopg2
 from psycopg2.extensions import parse_dsn
 from werkzeug.security import check_password_hash
-tracking, auth, admin, other_admin = sys.argv[1:]
+# PostgreSQL's own library knows no drivers.
+tracking, auth = (address.replace("+psycopg2:", ":", 1) for address in sys.argv[1:3])
+admin, other_admin = sys.argv[3:]
 def connect(address):
     connection = psycopg2.connect(address, connect_timeout=10)
     connection.autocommit = True

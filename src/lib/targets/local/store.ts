@@ -24,7 +24,8 @@ export async function storeOf(context: Context): Promise<Store> {
     const {authDb, trackingDb} = layoutOf(context)
     return {tracking: `sqlite:///${trackingDb}`, auth: `sqlite:///${authDb}`, password: undefined, name: trackingDb}
   }
-  const url = new URL(address.replace(/^postgres(ql)?(\+\w+)?:/, 'postgresql:'))
+  // The driver by name: which one SQLAlchemy takes without it depends on its version.
+  const url = new URL(address.replace(/^postgres(ql)?(\+\w+)?:/, 'postgresql+psycopg2:'))
   const auth = new URL(url)
   auth.pathname = `${url.pathname}_auth`
   return {tracking: url.href, auth: auth.href, password: await storePassword(context), name: address}

@@ -9,7 +9,7 @@ export async function adminOf(bench: Bench): Promise<MlflowClient> {
   return createMlflowClient(await bench.connection.mlflow(), clientOptions(bench))
 }
 
-export function clientOptions({context, signal}: Bench): HttpOptions {
+export function clientOptions({context, signal: own}: Bench, signal: AbortSignal = own): HttpOptions {
   return {signal, command: line => context.command(line)}
 }
 
@@ -20,14 +20,14 @@ export function sharedExperiment(bench: Bench): Promise<Experiment> {
 
 /** Makes an experiment whose runs and files are gone at the end of the verification. */
 export async function temporaryExperiment(bench: Bench, name: string): Promise<Experiment> {
-  const client = createMlflowClient(await bench.connection.mlflow(), {signal: bench.context.signal})
+  const client = createMlflowClient(await bench.connection.mlflow(), clientOptions(bench, bench.context.signal))
   bench.traces.add(`the experiment ${name}`, signal => removeExperiment(bench, name, signal))
   const {experiment} = await client.experiments.ensure(name)
   return experiment
 }
 
 async function removeExperiment(bench: Bench, name: string, signal: AbortSignal): Promise<void> {
-  const client = createMlflowClient(await bench.connection.mlflow(), {signal})
+  const client = createMlflowClient(await bench.connection.mlflow(), clientOptions(bench, signal))
   const experiment = await client.experiments.getByName(name)
   if (experiment?.stage !== 'active') return
   const runs = await client.runs.search({experimentIds: [experiment.id]})

@@ -63,7 +63,7 @@ async function runJob(bench: Bench): Promise<Finished> {
   const [jobs, endpoint] = await Promise.all([bench.connection.jobs(), bench.connection.ray()])
   const experiment = await sharedExperiment(bench)
   bench.traces.add(`the registered model ${modelName(bench)}`, async signal => {
-    const client = createMlflowClient(await bench.connection.mlflow(), {signal})
+    const client = createMlflowClient(await bench.connection.mlflow(), clientOptions(bench, signal))
     if (await client.registry.get(modelName(bench))) await client.registry.delete(modelName(bench))
   })
   await admin.users.grant(jobs.username, 'experiment', experiment.id, 'EDIT')

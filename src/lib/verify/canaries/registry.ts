@@ -1,7 +1,7 @@
 import {MlvError} from '../../errors.js'
 import {createMlflowClient} from '../../mlflow/client.js'
 import type {Canary} from '../canary.js'
-import {adminOf, sharedExperiment} from './bench-experiment.js'
+import {adminOf, clientOptions, sharedExperiment} from './bench-experiment.js'
 
 const ALIAS = 'candidate'
 
@@ -20,7 +20,7 @@ export const registry: Canary = {
     const content = `artifact_path: model\nflavors: {}\nrun_id: ${run.id}\n`
     await client.artifacts.upload(run.artifactUri, 'model/MLmodel', content)
     bench.traces.add(`the registered model ${name}`, async signal => {
-      const cleaner = createMlflowClient(await bench.connection.mlflow(), {signal})
+      const cleaner = createMlflowClient(await bench.connection.mlflow(), clientOptions(bench, signal))
       if (await cleaner.registry.get(name)) await cleaner.registry.delete(name)
     })
     await client.registry.create(name)

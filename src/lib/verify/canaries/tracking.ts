@@ -39,14 +39,14 @@ export const jobsUser: Canary = {
       jobs.runs.create({experimentId: id, name: bench.name}),
     )
     bench.traces.add(`the user ${bench.name}`, async signal => {
-      const client = createMlflowClient(await bench.connection.mlflow(), {signal})
+      const client = createMlflowClient(await bench.connection.mlflow(), clientOptions(bench, signal))
       if (await client.users.get(bench.name)) await client.users.delete(bench.name)
     })
     await mustBeDenied(bench, `${jobs.username} may make users`, () =>
       jobs.users.create(bench.name, new Secret(randomBytes(16).toString('hex'))),
     )
     bench.traces.add(`the grant of ${jobs.username} on ${bench.name}-granted`, async signal => {
-      const client = createMlflowClient(await bench.connection.mlflow(), {signal})
+      const client = createMlflowClient(await bench.connection.mlflow(), clientOptions(bench, signal))
       await client.users.revoke(jobs.username, 'experiment', id)
     })
     await admin.users.grant(jobs.username, 'experiment', id, 'EDIT')
