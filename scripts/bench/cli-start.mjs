@@ -1,7 +1,9 @@
 import {formatSeconds, pairedMedians, row} from './measure.mjs'
 
 /** How long the command line itself takes, against an empty program in the same Node. */
-export async function cliStart({bin, environment, node, project}) {
+export async function cliStart(workshop) {
+  const {bin, node} = workshop
+  const {environment, project} = await workshop.platform()
   const cases = [
     ['`mlv --version`', ['--version'], 1.5],
     ['`mlv --help`', ['--help'], 3],

@@ -1,4 +1,3 @@
-import {spawnSync} from 'node:child_process'
 import {formatSeconds, median, row, timeLines} from './measure.mjs'
 
 const ROUNDS = 5
@@ -6,7 +5,9 @@ const ROUNDS = 5
 const PROGRAM = "import time; print('first-line', flush=True); print('ended-at', time.time(), flush=True)"
 
 /** From the command to the job's first line, and from the job's end to the command's, against Ray's own command. */
-export async function jobLatency({bin, environment, node, project, python, ray}) {
+export async function jobLatency(workshop) {
+  const {bin, node} = workshop
+  const {environment, project, python, ray} = await workshop.platform()
   const ours = {first: [], tail: []}
   const rays = {first: [], tail: []}
   const rayEnvironment = {...environment, RAY_AUTH_MODE: 'token', RAY_AUTH_TOKEN_PATH: ray.tokenFile}
@@ -47,16 +48,4 @@ export async function jobLatency({bin, environment, node, project, python, ray})
       tail <= 0.5,
     ),
   ]
-}
-
-/** mlvision's loop; the figures come from python/bench, which says how each is taken. */
-export async function trainingLoop({python, root}) {
-  const {status, stderr, stdout} = spawnSync(python, ['python/bench/loop.py', '--json'], {
-    cwd: root,
-    encoding: 'utf8',
-    env: {...process.env, PYTHONPATH: 'python/src'},
-    maxBuffer: 1 << 26,
-  })
-  if (status !== 0) throw new Error(stderr)
-  return JSON.parse(stdout.trim().split('\n').at(-1)).rows
 }
