@@ -34,10 +34,12 @@ def learning_curve(epochs: Sequence[int], metrics: Mapping[str, Sequence[float]]
     """Draw loss and accuracy over the epochs, with the best epoch marked."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = cast("tuple[Axes, Axes]", figure.subplots(1, 2))
-    left.plot(epochs, metrics["train_loss"], color=_TRAIN, label="training")
-    left.plot(epochs, metrics["val_loss"], color=_VAL, label="validation")
+    # A line through a single epoch would be invisible.
+    marker = "o" if len(epochs) == 1 else ""
+    left.plot(epochs, metrics["train_loss"], color=_TRAIN, label="training", marker=marker)
+    left.plot(epochs, metrics["val_loss"], color=_VAL, label="validation", marker=marker)
     left.set(xlabel="epoch", ylabel="loss")
-    right.plot(epochs, metrics["val_accuracy"], color=_VAL, label="validation")
+    right.plot(epochs, metrics["val_accuracy"], color=_VAL, label="validation", marker=marker)
     right.set(xlabel="epoch", ylabel="accuracy")
     for axes in (left, right):
         axes.axvline(best, color=_MARK, linewidth=0.8, linestyle="--", label=f"best: epoch {best}")
@@ -59,7 +61,8 @@ def confusion_matrix(counts: Counts, names: Sequence[str], title: str) -> bytes:
     figure.colorbar(picture, label="share of the true class", shrink=0.8)
     axes.set(xlabel="predicted", ylabel="true", title=title)
     if size <= _MOST_NUMBERED:
-        axes.set_xticks(range(size), names, rotation=45, ha="right")
+        is_short = max(map(len, names)) <= 2
+        axes.set_xticks(range(size), names, rotation=0 if is_short else 45, ha="center" if is_short else "right")
         axes.set_yticks(range(size), names)
         for row, column in zip(*np.nonzero(counts), strict=True):
             color = "white" if shares[row, column] > 0.5 else "black"

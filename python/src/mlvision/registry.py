@@ -64,14 +64,14 @@ def save_model(
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
-    uri, model_id = _log(event, config, run.run_id)
+    uri, model_id = _log(event, config, run)
     _link(event, run, model_id)
     if registration is None:
         return SavedModel(uri)
     return _register(event, config, run.run_id, uri, registration)
 
 
-def _log(event: Finished, config: TrainConfig, run_id: str) -> tuple[str, str]:
+def _log(event: Finished, config: TrainConfig, run: Run) -> tuple[str, str]:
     """Write the model's files; give its address and id.
 
     The model takes raw images, uint8 [N, C, H, W] in 0-255, and gives scores, float32 [N, classes]; the
@@ -87,13 +87,16 @@ def _log(event: Finished, config: TrainConfig, run_id: str) -> tuple[str, str]:
 
     images = event.data.test.images[:_EXAMPLES].numpy()
     classes = len(event.data.class_names)
+    # Tensors without a name: of a named one MLflow makes a dictionary, which its own PyTorch flavour refuses.
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *event.data.image_shape), "images")]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, classes), "scores")]),
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *event.data.image_shape))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, classes))]),
     )
     logged = mlflow.initialize_logged_model(
         name="model",
-        source_run_id=run_id,
+        source_run_id=run.run_id,
+        # Else it is that of a variable, or the default one, whatever experiment the run is in.
+        experiment_id=run.experiment_id,
         model_type="image-classifier",
         params={"model.name": config.model.name, "data.name": config.data.name},
     )
@@ -111,7 +114,7 @@ def _log(event: Finished, config: TrainConfig, run_id: str) -> tuple[str, str]:
             "class_names": list(event.data.class_names),
             "data": {"name": event.data.name, "sha256": event.data.digest},
             "input": "raw images, 0-255, N x C x H x W",
-            "run_id": run_id,
+            "run_id": run.run_id,
         },
         # Said by us, else mlflow finds them out by loading the model in another process (10 s).
         pip_requirements=[
