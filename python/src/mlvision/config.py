@@ -63,6 +63,9 @@ class ModelConfig(_Section):
 
     name: ModelName = "compact_cnn"
     """The network. compact_cnn is made for CPUs; the others are torchvision's, adapted to small images."""
+    norm: Literal["batch", "group"] = "batch"
+    """What normalises the features. batch looks at the images of one process in one part of a step, group at
+    each image alone: with group it makes no difference how a step is divided."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """The part of the features that is dropped before the last layer while training."""
 
@@ -129,7 +132,11 @@ class TrainConfig(_Section):
     epochs: int = Field(default=20, ge=1, le=100_000)
     """How often each image is seen."""
     batch_size: int = Field(default=64, ge=2, le=65_536)
-    """The number of images in a step."""
+    """The number of images in a step, of all processes together."""
+    accumulate: int = Field(default=1, ge=1, le=1024)
+    """In how many parts each process computes its share of a step: more need less memory, and give the same step."""
+    sync_batch_norm: bool = False
+    """Whether batch normalisation looks at the images of all processes. It needs CUDA devices."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """The precision of the heavy operations. auto: bf16 or fp16 on a CUDA device, fp32 elsewhere."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -37,16 +37,26 @@ class Compute:
         return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
 
-def choose_compute(device: str, precision: str) -> Compute:
-    """Resolve ``auto`` and check that what was asked for exists.
+def choose_device(device: str) -> torch.device:
+    """Resolve ``auto``, and check that what was asked for is there.
 
-    :raises DeviceMissing: for a device that is not there, or a precision that it cannot compute in.
+    :raises DeviceMissing: when it is not.
     """
     chosen = _best_device() if device == "auto" else device
     if chosen == "cuda" and not torch.cuda.is_available():
         raise DeviceMissing("there is no CUDA device here that this build of PyTorch can use.")
     if chosen == "mps" and not torch.backends.mps.is_available():
         raise DeviceMissing("there is no MPS device here (it needs macOS on Apple silicon).")
+    return torch.device(chosen)
+
+
+def choose_compute(device: str, precision: str, place: torch.device | None = None) -> Compute:
+    """Resolve ``auto`` and check that what was asked for exists; ``place`` is a device that is chosen already.
+
+    :raises DeviceMissing: for a device that is not there, or a precision that it cannot compute in.
+    """
+    place = place or choose_device(device)
+    chosen = place.type
     if precision == "fp16" and chosen == "cpu":
         raise DeviceMissing("fp16 needs a CUDA or MPS device; on a CPU take bf16 or fp32.")
     resolved = _best_precision(chosen) if precision == "auto" else precision
@@ -54,7 +64,7 @@ def choose_compute(device: str, precision: str) -> Compute:
         # Convolutions of one shape: finding the quickest algorithm once pays off in the first epoch.
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
-    return Compute(torch.device(chosen), resolved)  # pyright: ignore[reportArgumentType]
+    return Compute(place, resolved)  # pyright: ignore[reportArgumentType]
 
 
 def _best_device() -> str:

@@ -31,6 +31,14 @@ class CheckpointMismatch(TrainingError):
     """The checkpoint belongs to a training with other settings or other data."""
 
 
+class PeerMissing(TrainingError):
+    """Not all processes of a training came."""
+
+
+class PeerLost(TrainingError):
+    """Another process of this training is gone: the reason is to be told by whoever saw it go."""
+
+
 class Stopped(Exception):
     """The run was asked to stop and did, after writing a checkpoint if it has a folder for them.
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from mlvision.data.dataset import Split
 from mlvision.device import Compute
+from mlvision.distributed import ALONE, Workers
 
 _BATCH = 1024
 _MOST_MISTAKES = 24
@@ -40,27 +41,35 @@ class Evaluation:
     mistakes: Mistakes
 
 
-def predict(model: nn.Module, images: Tensor, compute: Compute) -> Tensor:
-    """Give the logits of raw images [N, C, H, W] as float32 [N, classes] on the device; in evaluation mode."""
+def predict(model: nn.Module, images: Tensor, compute: Compute, workers: Workers = ALONE) -> Tensor:
+    """Give the logits of raw images [N, C, H, W] as float32 [N, classes] on the device; in evaluation mode.
+
+    Each worker looks at a part of the images; all get all logits.
+    """
     was_training = model.training
+    workers.share_statistics(model)
     model.eval()
     with torch.inference_mode(), compute.autocast():
-        parts = [model(part.to(compute.device)).float() for part in images.split(_BATCH)]
+        own = images[workers.mine(len(images))]
+        parts = [model(part.to(compute.device)).float() for part in own.split(_BATCH)]
+        logits = workers.gather(torch.cat(parts), len(images))
     model.train(was_training)
-    return torch.cat(parts)
+    return logits
 
 
-def score(model: nn.Module, split: Split, compute: Compute) -> tuple[float, float]:
+def score(model: nn.Module, split: Split, compute: Compute, workers: Workers = ALONE) -> tuple[float, float]:
     """Give accuracy (0-1) and mean cross-entropy."""
-    logits, labels = predict(model, split.images, compute), split.labels.to(compute.device)
+    logits, labels = predict(model, split.images, compute, workers), split.labels.to(compute.device)
     loss = functional.cross_entropy(logits, labels)
     correct = (logits.argmax(1) == labels).sum()
     return float(correct) / len(labels), float(loss)
 
 
-def evaluate(model: nn.Module, split: Split, num_classes: int, compute: Compute) -> Evaluation:
+def evaluate(
+    model: nn.Module, split: Split, num_classes: int, compute: Compute, workers: Workers = ALONE
+) -> Evaluation:
     """Measure everything that is worth knowing of a finished model."""
-    logits = predict(model, split.images, compute).cpu()
+    logits = predict(model, split.images, compute, workers).cpu()
     labels = split.labels
     probability, predicted = logits.softmax(1).max(1)
     confusion = torch.bincount(labels * num_classes + predicted, minlength=num_classes**2)

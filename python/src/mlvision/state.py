@@ -13,6 +13,7 @@ from mlvision.callbacks import Best, EpochEnded, Finished
 from mlvision.config import TrainConfig
 from mlvision.data.dataset import ImageData
 from mlvision.device import Compute
+from mlvision.distributed import Workers
 from mlvision.errors import CheckpointMismatch, LossNotFinite
 from mlvision.evaluate import Evaluation
 from mlvision.models.build import build_model
@@ -78,9 +79,9 @@ class TrainState:
         assert self.best is not None
         return self.best
 
-    def checked_loss(self) -> float:
+    def checked_loss(self, workers: Workers) -> float:
         """Give the sum of the epoch's losses; one that is not finite stays so, and is never written down."""
-        if not math.isfinite(total := float(self.loss_sum)):
+        if not math.isfinite(total := float(workers.total(self.loss_sum))):
             raise LossNotFinite(f"the loss became {total} in epoch {self.epoch + 1}; a lower optimizer.lr helps.")
         return total
 
@@ -90,8 +91,8 @@ class TrainState:
         patience = self._config.early_stop.patience
         return patience is not None and self.stale >= patience
 
-    def content(self) -> dict[str, Any]:
-        """Give all of it as tensors and plain values."""
+    def content(self, workers: Workers) -> dict[str, Any]:
+        """Give all of it as tensors and plain values; to be called by all workers."""
         cuda = torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
         return {
             "config": self._fixed(),
@@ -100,7 +101,7 @@ class TrainState:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": {"cpu": torch.get_rng_state(), "cuda": cuda},
-            "progress": {"epoch": self.epoch, "step": self.step, "loss_sum": self.loss_sum.cpu()},
+            "progress": {"epoch": self.epoch, "step": self.step, "loss_sums": workers.all(float(self.loss_sum))},
             "history": [asdict(epoch) for epoch in self.history],
             "best": {
                 "best": None if self.best is None else asdict(self.best),
@@ -110,8 +111,8 @@ class TrainState:
             "patience": {"bar": self._bar, "stale": self.stale},
         }
 
-    def restore(self, content: dict[str, Any]) -> None:
-        """Take up a checkpoint.
+    def restore(self, content: dict[str, Any], workers: Workers) -> None:
+        """Take up a checkpoint, whatever the number of workers that it was written by.
 
         :raises CheckpointMismatch: when it was written with other settings or other data.
         """
@@ -122,7 +123,10 @@ class TrainState:
         self.scaler.load_state_dict(content["scaler"])
         progress, best, patience = content["progress"], content["best"], content["patience"]
         self.epoch, self.step = progress["epoch"], progress["step"]
-        self.loss_sum = progress["loss_sum"].to(self._device)
+        # Each goes on with its own sum, so that the last digit is the same; a new number of workers adds anew.
+        sums = progress["loss_sums"]
+        own = sums[workers.rank] if len(sums) == workers.world else sum(sums) * workers.is_first
+        self.loss_sum.fill_(own)
         self.history = [_epoch(epoch) for epoch in content["history"]]
         self.best = None if best["best"] is None else Best(**best["best"])
         self.best_loss, self.best_weights = best["loss"], best["weights"]

@@ -39,12 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     from mlvision.tracking_reason import describe, locate
 
     try:
-        config, folder, registration = _task(arguments)
+        config, folder, registration = task(arguments)
     except ConfigError as error:
         events.emit("failed", error=describe(error), where=None)
         return 2
     try:
-        tracker = _tracker(folder, registration)
+        tracker = open_tracker(folder, registration)
     except TrainingError as error:
         events.emit("failed", error=describe(error), where=locate(error))
         return 1
@@ -75,12 +75,14 @@ def _train(
     return 0
 
 
-def _task(arguments: list[str] | None) -> tuple[TrainConfig, str | None, Registration | None]:
+def task(arguments: list[str] | None, program: str = "train") -> tuple[TrainConfig, str | None, Registration | None]:
     """Give what to train, where its checkpoints lie, and where the model is registered."""
     from mlvision.config import parse_config
     from mlvision.registry import Registration
 
-    parser = argparse.ArgumentParser(prog="python -m mlvision.entry.train", description="Train an image classifier.")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m mlvision.entry.{program}", description="Train an image classifier."
+    )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--job", action="store_true", help="the job of the variable MLV_JOB_SPEC")
     which.add_argument("--config", type=Path, help="a JSON file with the settings that differ from the defaults")
@@ -100,7 +102,8 @@ def _task(arguments: list[str] | None) -> tuple[TrainConfig, str | None, Registr
     return parse_config(spec.work.config), spec.storage, registration
 
 
-def _tracker(folder: str | None, registration: Registration | None) -> MlflowCallback | None:
+def open_tracker(folder: str | None, registration: Registration | None) -> MlflowCallback | None:
+    """Give what records the training in the run that the environment names, if it names one."""
     uri, run_id = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.get("MLFLOW_RUN_ID")
     if not uri or not run_id:
         return None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mlvision.config import ModelConfig
 from mlvision.data.dataset import ImageData
-from mlvision.models.compact_cnn import CompactCNN
+from mlvision.models.compact_cnn import CompactCNN, group_norm
 
 
 class RawImageClassifier(nn.Module):
@@ -53,12 +53,13 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def _network(config: ModelConfig, channels: int, side: int, num_classes: int) -> nn.Module:
+    norm = group_norm if config.norm == "group" else None
     if config.name == "compact_cnn":
-        return CompactCNN(channels, side, num_classes, config.dropout)
+        return CompactCNN(channels, side, num_classes, config.dropout, norm)
     # torchvision takes a second to import: only who wants its networks waits for it.
     from mlvision.models import small_images
 
     if config.name == "resnet18":
-        return small_images.resnet18(channels, side, num_classes, config.dropout)
+        return small_images.resnet18(channels, side, num_classes, config.dropout, norm)
     size = "small" if config.name == "mobilenet_v3_small" else "large"
-    return small_images.mobilenet_v3(size, channels, side, num_classes, config.dropout)
+    return small_images.mobilenet_v3(size, channels, side, num_classes, config.dropout, norm)

@@ -14,6 +14,8 @@ from typing import Literal, cast
 from torch import nn
 from torchvision import models
 
+from mlvision.models.compact_cnn import Norm
+
 _MOST_HALVINGS = 3  # as many as ResNet has without its first two
 
 
@@ -23,14 +25,19 @@ def halvings(side: int) -> int:
 
 
 def mobilenet_v3(
-    size: Literal["small", "large"], channels: int, side: int, num_classes: int, dropout: float
+    size: Literal["small", "large"],
+    channels: int,
+    side: int,
+    num_classes: int,
+    dropout: float,
+    norm: Norm | None = None,
 ) -> nn.Module:
     """Build MobileNetV3 (arXiv 1905.02244) for small images, with random weights.
 
     Batch normalisation keeps PyTorch's momentum of 0.1: the original 0.01 needs thousands of steps
     before its running statistics, which evaluation uses, resemble the data.
     """
-    norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.1)
+    norm = norm or partial(nn.BatchNorm2d, eps=0.001, momentum=0.1)
     build = models.mobilenet_v3_small if size == "small" else models.mobilenet_v3_large
     network = build(num_classes=num_classes, dropout=dropout, norm_layer=norm)
     strided = [module for module in network.modules() if isinstance(module, nn.Conv2d) and module.stride == (2, 2)]
@@ -41,12 +48,12 @@ def mobilenet_v3(
     return network
 
 
-def resnet18(channels: int, side: int, num_classes: int, dropout: float) -> nn.Module:
+def resnet18(channels: int, side: int, num_classes: int, dropout: float, norm: Norm | None = None) -> nn.Module:
     """Build ResNet-18 (arXiv 1512.03385) for small images, with random weights.
 
     As is usual for small images, the stem is a 3x3 convolution without halving and without pooling.
     """
-    network = models.resnet18(num_classes=num_classes)
+    network = models.resnet18(num_classes=num_classes, norm_layer=norm)
     network.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
     network.maxpool = cast("nn.MaxPool2d", nn.Identity())
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
