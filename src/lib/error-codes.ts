@@ -196,6 +196,11 @@ export const errorCodes = {
     exit: exitCodes.stillRunning,
     meaning: 'Ray has not started the job in the time that was given.',
   },
+  MLV_JOB_OUT_OF_SIGHT: {
+    exit: exitCodes.stillRunning,
+    meaning: 'Ray has stopped answering while a job was followed, so it cannot be seen whether the job goes on.',
+    remedies: ['`mlv status` shows what runs.', '`mlv setup` starts what is missing; then `mlv jobs wait`.'],
+  },
   MLV_JOB_NO_CODE: {exit: exitCodes.failed, meaning: 'The code of a job was not saved with its run.'},
   MLV_UPLOAD_TOO_BIG: {exit: exitCodes.failed, meaning: 'The folder holds more than a job may bring along.'},
   MLV_UPLOAD_LEFT_OUT: {exit: exitCodes.failed, meaning: 'The command names a file that an ignore rule leaves out.'},

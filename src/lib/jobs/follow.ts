@@ -17,12 +17,16 @@ export interface FollowOptions {
   readonly submissionId: string
   /** How long to follow at most. */
   readonly waitMs?: number | undefined
+  /** How long Ray may give no answer before the job counts as out of sight. */
+  readonly lostMs?: number
   /** False: only wait, show nothing of the job's own. */
   readonly isShown?: boolean
 }
 
 /** How long Ray may take to begin before that is an error of its own. */
 const START_DEADLINE_MS = 120_000
+/** A laptop's sleep or a restarted tunnel is shorter; a head that is dead would be waited for without end. */
+const LOST_DEADLINE_MS = 60_000
 
 /** Follows a job to its end. Leaving, by Ctrl-C or by the end of the wait, never touches the job. */
 export async function follow(options: FollowOptions): Promise<JobOutcome> {
@@ -32,10 +36,16 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
   const reader = createLineReader()
   const leave = new AbortController()
   const timers: NodeJS.Timeout[] = []
-  const leaveAfter = (ms: number, error: () => MlvError) => timers.push(setTimeout(() => leave.abort(error()), ms))
+  const leaveAfter = (ms: number, error: () => MlvError) => {
+    const timer = setTimeout(() => leave.abort(error()), ms)
+    timers.push(timer)
+    return timer
+  }
+  const lostMs = options.lostMs ?? LOST_DEADLINE_MS
+  let lost: NodeJS.Timeout | undefined
   if (options.waitMs !== undefined) leaveAfter(options.waitMs, () => stillRunning(context, name, options.waitMs ?? 0))
   let last: RayJob | undefined
-  leaveAfter(START_DEADLINE_MS, () => notStarted(context, name, last?.message))
+  const beginning = leaveAfter(START_DEADLINE_MS, () => notStarted(context, name, last?.message))
   try {
     const job = await feedLog({
       ray: options.ray,
@@ -45,9 +55,13 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
       onJob: current => {
         last = current
         // It has begun: only the person's own wait counts from here.
-        if (current.status !== 'PENDING') clearTimeout(timers.at(-1))
+        if (current.status !== 'PENDING') clearTimeout(beginning)
       },
-      onConnection: isLost => live.line(isLost ? 'Connection to Ray lost; trying again.' : 'Connection is back.'),
+      onConnection: isLost => {
+        live.line(isLost ? 'Connection to Ray lost; trying again.' : 'Connection is back.')
+        clearTimeout(lost)
+        if (isLost) lost = leaveAfter(lostMs, () => outOfSight(context, name, lostMs))
+      },
     })
     reader.end().forEach(view.show)
     live.close()
@@ -74,6 +88,14 @@ export function stillRunning({command}: Pick<Context, 'command'>, name: string, 
   return new MlvError('MLV_JOB_STILL_RUNNING', `The job ${name} goes on after ${waitMs / 1000} s of waiting.`, {
     tryThis: [command(`jobs wait ${name}`), command(`jobs logs ${name} -f`)],
   })
+}
+
+function outOfSight({command}: Pick<Context, 'command'>, name: string, lostMs: number): MlvError {
+  return new MlvError(
+    'MLV_JOB_OUT_OF_SIGHT',
+    `Ray has given no answer for ${lostMs / 1000} s; whether the job ${name} goes on cannot be seen.`,
+    {tryThis: [command('status'), command('setup'), command(`jobs wait ${name}`)]},
+  )
 }
 
 function notStarted({command}: Context, name: string, message: string | null | undefined): MlvError {

@@ -3,7 +3,7 @@ import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
 import type {Platform} from './platform.js'
 import type {RayJob} from './ray-client.js'
-import {type JobRecord, jobRuns, tags, toRecord} from './record.js'
+import {type JobRecord, jobRuns, LOST, tags, toRecord} from './record.js'
 
 export interface ListOptions {
   /** Everybody's jobs, not only mine. */
@@ -19,20 +19,24 @@ export async function listJobs(context: Context, platform: Platform, options: Li
       const runs = await jobRuns(client, options.limit, options.isAll ? undefined : mine)
       return {client, runs}
     }),
-    rayJobs(context, platform),
+    rayJobs(platform),
   ])
-  const reconciled = await reconcile(mlflow.client, mlflow.runs, ray)
+  // Said only now: where MLflow is gone too, that is the whole story.
+  if (ray instanceof Error) {
+    const why = 'Ray cannot be asked, so states are those that MLflow remembers'
+    context.reporter.warn(`${why}: ${ray.message}`)
+  }
+  const reconciled = await reconcile(mlflow.client, mlflow.runs, ray instanceof Error ? undefined : ray)
   return reconciled.map(({job, run}) => toRecord(mlflow.client.url, run, job))
 }
 
 /** Undefined when Ray cannot be asked: then nobody may conclude that a job is gone. */
-async function rayJobs({reporter}: Context, platform: Platform): Promise<ReadonlyMap<string, RayJob> | undefined> {
+async function rayJobs(platform: Platform): Promise<ReadonlyMap<string, RayJob> | Error> {
   try {
     const jobs = await (await platform.ray()).list()
     return new Map(jobs.map(job => [job.submission_id ?? '', job]))
   } catch (error) {
-    reporter.warn(`Ray cannot be asked, so states are those that MLflow remembers: ${(error as Error).message}`)
-    return undefined
+    return error as Error
   }
 }
 
@@ -82,6 +86,6 @@ function endOf(run: Run, job: RayJob | undefined): {status: Run['status']; reaso
       return {status: 'FAILED', reason: 'The job failed in Ray before it could end its run.'}
     case undefined:
       if (Date.now() - run.startTime < SUBMIT_GRACE_MS) return undefined
-      return {status: 'FAILED', reason: 'Ray no longer knows the job: its head was stopped or lost while it ran.'}
+      return {status: 'FAILED', reason: LOST}
   }
 }

@@ -32,6 +32,9 @@ export async function readLog(
 ): Promise<LogText> {
   const found = await findJob(context, platform, name)
   const text = found.job ? await (await platform.ray()).logs(found.submissionId) : await savedLog(platform, found.run)
+  if (text === '' && !found.job) {
+    context.reporter.note(`Of ${found.name} no log was kept: it lies in Ray while a job runs, and Ray lost this one.`)
+  }
   const lines = isRaw ? text.replace(/\n$/, '').split('\n') : readableLines(text)
   return {job: found.name, lines: tail === undefined ? lines : tail === 0 ? [] : lines.slice(-tail)}
 }

@@ -5,8 +5,8 @@ import type {Run} from '../mlflow/runs.js'
 import {sparkline} from '../ui/sparkline.js'
 import type {Progress} from './follow-view.js'
 import type {RayJob} from './ray-client.js'
-import {tags} from './record.js'
-import {type JobState, rayReason, stateOfRay, stateOfRun} from './states.js'
+import {endLost, LOST, tags} from './record.js'
+import {isEnded, type JobState, rayReason, stateOfRay, stateOfRun} from './states.js'
 
 /** What `mlv train --json` and `mlv jobs wait --json` print. */
 export interface JobResult {
@@ -51,7 +51,8 @@ export async function outcomeOf({
   submissionId,
 }: EndedJob): Promise<JobOutcome> {
   const isTold = job?.status === 'SUCCEEDED' && progress.result !== undefined
-  const last = isTold ? run : await mlflow.runs.get(run.id)
+  const seen = isTold ? run : await mlflow.runs.get(run.id)
+  const last = job || isEnded(stateOfRun(seen.status)) ? seen : await endLost(mlflow, seen)
   const state = job ? stateOfRay(job.status, last.status) : stateOfRun(last.status)
   const reason = state === 'succeeded' ? null : reasonOf(job, progress, last)
   const exit = last.tags[tags.exitCode]
@@ -67,7 +68,10 @@ export async function outcomeOf({
 
 function reasonOf(job: RayJob | undefined, {failure, stop}: Progress, run: Run): string | null {
   if (failure) return failure.where ? `${failure.error} (${failure.where})` : failure.error
-  if (run.tags[tags.reason]) return run.tags[tags.reason] ?? null
+  const kept = run.tags[tags.reason]
+  // The end of the head ends its jobs by SIGTERM: as the only reason that would read as if somebody had stopped this one.
+  if (!job && kept !== LOST && run.status === 'KILLED') return `${kept ?? 'ended'}; ${LOST}`
+  if (kept) return kept
   if (stop) return `stopped by ${stop.reason}${stop.epoch === null ? '' : ` in epoch ${stop.epoch}`}`
   return (job && rayReason(job)) ?? (job ? null : 'Ray no longer knows the job')
 }

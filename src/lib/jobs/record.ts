@@ -81,6 +81,18 @@ export function toRecord(mlflowUrl: string, run: Run, ray: RayJob | undefined): 
   }
 }
 
+/** Why a run ends whose job Ray has never heard of, or no longer knows. */
+export const LOST = 'Ray no longer knows the job: its head was stopped or lost while it ran.'
+
+/** Ends a run that says RUNNING though its job is gone. */
+export async function endLost(mlflow: MlflowClient, run: Run): Promise<Run> {
+  const endTime = Date.now()
+  await mlflow.runs.update(run.id, {status: 'FAILED', endTime})
+  const reason = run.tags[tags.reason] ?? LOST
+  await mlflow.runs.setTag(run.id, tags.reason, reason)
+  return {...run, status: 'FAILED', endTime, tags: {...run.tags, [tags.reason]: reason}}
+}
+
 const quoted = /['\\]/
 
 /** The run of a job by its name or id; without one, the person's own last. */
