@@ -117,7 +117,7 @@ try {
   const result = process.argv[2] === 'teardown' ? await tearDown({...options, deleteData: false}) : await setUp(options)
   await writeFile(join(projectDir, 'result.json'), JSON.stringify(result))
 } catch (thrown) {
-  const error = toMlvError(thrown)
+  const error = toMlvError(thrown, line => `mlv ${line}`)
   process.exitCode = error.exitCode
   process.stderr.write(formatError(error))
 } finally {

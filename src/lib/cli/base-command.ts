@@ -2,7 +2,13 @@ import {Command} from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 
 import type {Context} from '../context.js'
-import {type ContextOptions, createContext, createLenientContext, type LenientContext} from './context-factory.js'
+import {
+  type ContextOptions,
+  commandPrefix,
+  createContext,
+  createLenientContext,
+  type LenientContext,
+} from './context-factory.js'
 import {type Interrupt, listenForInterrupts} from './interrupt.js'
 import {errorJson, formatError, toMlvError} from './print-error.js'
 
@@ -68,7 +74,7 @@ export abstract class BaseCommand extends Command {
   }
 
   protected override async catch(thrown: Error): Promise<void> {
-    const error = toMlvError(thrown)
+    const error = toMlvError(thrown, commandPrefix(this.config.root), this.id)
     process.exitCode = error.exitCode
     if (this.jsonEnabled()) this.logJson(errorJson(error))
     else process.stderr.write(formatError(error))

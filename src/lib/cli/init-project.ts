@@ -81,7 +81,7 @@ async function answers(context: Context, options: InitOptions): Promise<Answers>
 function askName(context: Context): Promise<string> {
   return askText(context, {
     message: 'Name of the profile:',
-    flag: '--name, or --yes for every default',
+    instead: 'init --name local --yes',
     initial: 'local',
     validate: answer => refuseName(answer) ?? true,
   })
@@ -90,7 +90,7 @@ function askName(context: Context): Promise<string> {
 function askTorch(context: Context): Promise<string> {
   return askOne(context, {
     message: 'Which build of PyTorch should jobs use?',
-    flag: '--torch, or --yes for every default',
+    instead: 'init --torch auto --yes',
     initial: 'auto',
     choices: [
       {value: 'auto', name: 'auto', description: 'What fits this machine.'},
@@ -102,7 +102,7 @@ function askTorch(context: Context): Promise<string> {
 function askStore(context: Context): Promise<string> {
   return askText(context, {
     message: 'PostgreSQL address for runs (empty: SQLite in .mlv):',
-    flag: '--store, or --yes for every default',
+    instead: 'init --store postgresql://mlflow@localhost/mlflow --yes',
     initial: '',
     validate: answer => (answer === '' ? true : (refuse('mlflow.store', answer) ?? true)),
   })

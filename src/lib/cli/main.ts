@@ -12,7 +12,7 @@ export async function main(argv: readonly string[], url: string): Promise<void> 
     const exit = (error as {oclif?: {exit?: number}}).oclif?.exit
     // `--help` and `--version` end oclif by an exit error with status 0.
     if (exit === 0) return
-    const known = isCommandNotFound(error) ? await commandMissing(argv, url) : toMlvError(error)
+    const known = isCommandNotFound(error) ? await commandMissing(argv, url) : toMlvError(error, line => `mlv ${line}`)
     process.exitCode = known.exitCode
     if (argv.includes('--json')) process.stdout.write(`${JSON.stringify(errorJson(known), null, 2)}\n`)
     else process.stderr.write(formatError(known))

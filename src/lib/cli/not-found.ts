@@ -8,17 +8,16 @@ export interface ParserError extends Error {
   readonly parse?: {readonly input?: {readonly flags?: Readonly<Record<string, unknown>>}}
 }
 
-const HELP = {tryThis: ['The same command with --help shows its form.']}
-
-/** The parser's errors in one sentence, with the nearest flag or value. */
-export function usageError(error: ParserError): MlvError {
+/** The parser's errors in one sentence, with the nearest flag or value. `help` is the command line that shows the form. */
+export function usageError(error: ParserError, help: string): MlvError {
+  const form = {tryThis: [help]}
   const known = Object.keys(error.parse?.input?.flags ?? {})
   const [flag] = error.flags ?? []
   if (error.name === 'NonExistentFlagsError' || /^Nonexistent flag/.test(error.message)) {
     const word = (flag ?? '').replace(/^-+/, '').replace(/=.*$/, '')
     const meant = word.length > 1 ? nearest(word, [...known, 'help']) : undefined
     return new MlvError('MLV_USAGE', `There is no flag ${flag}.${meant ? ` Did you mean "--${meant}"?` : ''}`, {
-      tryThis: ['The same command with --help lists its flags.'],
+      ...form,
     })
   }
   const choice = /^Expected (.*?)(?:=(.*))? to be one of: (.*)$/m.exec(error.message)
@@ -29,7 +28,7 @@ export function usageError(error: ParserError): MlvError {
     return new MlvError(
       'MLV_USAGE',
       `${subject}; it takes one of: ${options}.${didYouMean(value, options.split(', '))}`,
-      HELP,
+      form,
     )
   }
   if (/^Missing \d+ required arg/.test(error.message)) {
@@ -38,14 +37,22 @@ export function usageError(error: ParserError): MlvError {
       details: (error.args ?? []).flatMap(arg =>
         typeof arg === 'string' || !arg.description ? [] : [`${arg.name.toUpperCase()}: ${arg.description}`],
       ),
-      tryThis: ['The same command with --help shows its form.'],
+      ...form,
     })
   }
-  return new MlvError('MLV_USAGE', sentence(error.message), HELP)
+  const wrong = /^Parsing (--\S+)\s+Expected an? (\w+) but received: (.*?)\s*(?:\n|$)/.exec(error.message)
+  if (wrong) {
+    const kind = wrong[2] === 'integer' ? 'whole number' : wrong[2]
+    return new MlvError('MLV_USAGE', `${wrong[1]} is ${JSON.stringify(wrong[3])}; it takes a ${kind}.`, form)
+  }
+  return new MlvError('MLV_USAGE', sentence(error.message), form)
 }
 
 function sentence(message: string): string {
-  const text = message.replace(/\nSee more help with --help\s*$/, '').trim()
+  const text = message
+    .replace(/\nSee more help with --help\s*$/, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 

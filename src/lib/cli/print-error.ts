@@ -14,18 +14,19 @@ export interface ErrorJson {
 }
 
 /** Makes one kind of error out of whatever was thrown. A thing that nobody expected becomes MLV_BUG. */
-export function toMlvError(thrown: unknown): MlvError {
+export function toMlvError(thrown: unknown, command: (line: string) => string, id = ''): MlvError {
   if (thrown instanceof MlvError) return thrown
   const error = thrown as NodeJS.ErrnoException & {oclif?: {exit?: number}; path?: string}
   const described = describeFileError(error, error?.path ?? 'the folder')
   if (described instanceof MlvError) return described
   if (error?.name === 'ExitPromptError') return new MlvError('MLV_INTERRUPTED', 'Nothing was changed.')
   // The parser's own errors carry oclif's exit code 2.
-  if (error?.oclif?.exit === errorCodes.MLV_USAGE.exit) return usageError(error)
+  if (error?.oclif?.exit === errorCodes.MLV_USAGE.exit)
+    return usageError(error, command(`${id.replaceAll(':', ' ')} --help`.trim()))
   return new MlvError('MLV_BUG', `mlv met something that it does not expect: ${error?.message ?? String(thrown)}`, {
     cause: thrown,
     details: error?.stack?.split('\n').slice(1, 12) ?? [],
-    tryThis: ['Report this together with the output of `mlv support dump`.'],
+    tryThis: [command('support dump'), 'Then report this together with the file that it writes.'],
   })
 }
 

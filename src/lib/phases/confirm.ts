@@ -16,6 +16,9 @@ export async function confirmName(context: Context, confirm: string | undefined)
     throw new MlvError('MLV_USAGE_CONFIRM', `Removing the data of ${name} has to be confirmed by its name.`, {tryThis})
   }
   context.reporter.note(`This removes everything in ${context.stateDir}: all runs, models, artifacts and checkpoints.`)
-  const typed = await askText(context, {flag: `--confirm ${name}`, message: 'Name of the profile whose data go:'})
+  const typed = await askText(context, {
+    instead: `teardown --delete-data --confirm ${name}`,
+    message: 'Name of the profile whose data go:',
+  })
   if (typed.trim() !== name) throw new MlvError('MLV_INTERRUPTED', 'Nothing was changed.')
 }

@@ -32,14 +32,18 @@ export interface PhaseChoice {
 }
 
 /** The phases that `--only` or `--from` name; all of them without either. */
-export function choosePhases(phases: readonly Phase[], {only, from}: PhaseChoice): readonly Phase[] {
-  if (only !== undefined) return [requirePhase(phases, only, '--only')]
+export function choosePhases(
+  phases: readonly Phase[],
+  {only, from}: PhaseChoice,
+  command = (line: string) => `mlv ${line}`,
+): readonly Phase[] {
+  if (only !== undefined) return [requirePhase(phases, only, '--only', command)]
   if (from === undefined) return phases
-  const first = requirePhase(phases, from, '--from')
+  const first = requirePhase(phases, from, '--from', command)
   return phases.filter(phase => phase.id >= first.id)
 }
 
-function requirePhase(phases: readonly Phase[], name: string, flag: string): Phase {
+function requirePhase(phases: readonly Phase[], name: string, flag: string, command: (line: string) => string): Phase {
   const id = findPhaseId(name)
   const phase = phases.find(candidate => candidate.id === id)
   if (phase) return phase
@@ -48,7 +52,7 @@ function requirePhase(phases: readonly Phase[], name: string, flag: string): Pha
     : `${flag} ${JSON.stringify(name)} names no phase.`
   throw new MlvError('MLV_USAGE_PHASE', message, {
     details: ['The phases are:', ...phases.map(({id, summary}) => `  ${id.padEnd(14)} ${summary}`)],
-    tryThis: [`Name one of them by its number, such as ${flag} ${phases[0]?.id.slice(0, 2) ?? '01'}.`],
+    tryThis: [command('setup'), command(`setup ${flag} ${phases[0]?.id.slice(0, 2) ?? '01'}`)],
   })
 }
 

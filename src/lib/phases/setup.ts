@@ -59,7 +59,7 @@ export async function setUp(options: SetupOptions): Promise<SetupResult> {
   const began = performance.now()
   const target = options.target ?? (await resolveTarget(context))
   const all = options.plan ?? planOf(target)
-  const chosen = choosePhases(all, options)
+  const chosen = choosePhases(all, options, context.command)
   const phases = withNeeds(all, chosen)
   const base = {profile: context.profile.name, target: target.name, verified: null, in_flight: null}
   const seconds = () => Math.round(performance.now() - began) / 1000

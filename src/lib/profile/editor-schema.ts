@@ -1,4 +1,4 @@
-import {copyFile, mkdir, writeFile} from 'node:fs/promises'
+import {copyFile, mkdir, readFile, writeFile} from 'node:fs/promises'
 import {join, relative, sep} from 'node:path'
 
 import {locateProject} from './locate.js'
@@ -24,7 +24,8 @@ export async function placeSchema({name, packageDir, projectDir, folder}: Schema
   if (isShared && !/\s/.test(path)) return schemaLine(path)
   const own = join(projectDir, '.mlv')
   await mkdir(own, {recursive: true, mode: 0o700})
-  await writeFile(join(own, '.gitignore'), '*\n', {flag: 'wx', mode: 0o600}).catch(ignoreExisting)
+  const ignore = join(own, '.gitignore')
+  if ((await readFile(ignore, 'utf8').catch(() => '')) === '') await writeFile(ignore, '*\n', {mode: 0o600})
   const copy = join(own, `${name}.schema.json`)
   await copyFile(published, copy)
   return schemaLine(relative(folder, copy).split(sep).join('/'))
@@ -32,8 +33,4 @@ export async function placeSchema({name, packageDir, projectDir, folder}: Schema
 
 function schemaLine(path: string): string {
   return `# yaml-language-server: $schema=${path.startsWith('.') ? path : `./${path}`}`
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error
 }

@@ -11,7 +11,7 @@ import {checkSettings, readProject, selectProfile} from './project.js'
 import {listSettings, type Setting, valueFromText} from './settings.js'
 import {hidePasswords} from './source-frame.js'
 import {refusePassword} from './store-password.js'
-import {readYamlFile, type YamlFile} from './yaml-file.js'
+import {openAt, readYamlFile, type YamlFile} from './yaml-file.js'
 
 export interface LoadOptions {
   readonly cwd: string
@@ -129,7 +129,7 @@ function fromEnvironment(process: Environment, dotenv: ReadonlyMap<string, Doten
     if (!written?.value || own === '') return undefined
     const value = checkText(setting, written.value, {
       name: `${variable} in ${written.file}`,
-      remedy: `Change ${written.file}:${written.line}.`,
+      remedy: openAt(written.file, written.line),
     })
     return {value, origin: {kind: 'environment', variable, file: written.file, line: written.line}}
   }

@@ -80,8 +80,8 @@ export function parseYaml(path: string, text: string, {label, code}: ReadOptions
       ({sentence, range}) => `${label}, line ${spot(range).line}, column ${spot(range).column}: ${sentence}`,
     )
     const details = [...(blocks[0] ?? []), ...others.flatMap((line, index) => ['', line, ...(blocks[index + 1] ?? [])])]
-    const {line, column} = spot(what[0]?.range ?? [0, 0])
-    const change = `Change ${label}:${line}:${column}.`
+    const {line} = spot(what[0]?.range ?? [0, 0])
+    const change = openAt(label, line)
     return new MlvError(as, first ?? `${label} is wrong.`, {details, tryThis: tryThis.length > 0 ? tryThis : [change]})
   }
   const syntax = [...document.errors, ...document.warnings][0]
@@ -106,6 +106,11 @@ export function parseYaml(path: string, text: string, {label, code}: ReadOptions
   }
 }
 
+/** A command line that opens a file where something has to be changed; vi, nano, emacs and micro know `+LINE`. */
+export function openAt(path: string, line = 1): string {
+  return `\${EDITOR:-vi} +${line} ${/^[\w@%+=:,./-]+$/.test(path) ? path : JSON.stringify(path)}`
+}
+
 type Span = readonly [from: number, to: number]
 
 function place(lines: LineCounter, offset: number): Position {
@@ -124,7 +129,7 @@ function toValue(read: () => unknown, label: string, code: ErrorCode): unknown {
     const missing = /Unresolved alias[^:]*: (\S+)/.exec((error as Error).message)?.[1]
     const what =
       why || (missing ? `uses the alias *${missing} that nothing defines` : 'holds a value that contains itself')
-    throw new MlvError(code, `${label} ${what}.`, {cause: error, tryThis: [`Change ${label}.`]})
+    throw new MlvError(code, `${label} ${what}.`, {cause: error, tryThis: [openAt(label)]})
   }
 }
 

@@ -4,8 +4,8 @@ import {MlvError} from '../errors.js'
 export interface Question<T> {
   /** A full-sentence question, or a noun and a colon. */
   readonly message: string
-  /** What gives the answer where nobody can be asked, such as `--target local`. */
-  readonly flag: string
+  /** A command of mlv that gives the answer where nobody can be asked, such as `init --name local`. */
+  readonly instead: string
   readonly initial?: T
 }
 
@@ -26,8 +26,8 @@ export function canAsk({environment}: Pick<Context, 'environment'>): boolean {
 }
 
 /** Asks for one line of text. */
-export async function askText(context: Asking, {initial, message, validate, flag}: TextQuestion): Promise<string> {
-  ensureTerminal(context, message, flag)
+export async function askText(context: Asking, {initial, message, validate, instead}: TextQuestion): Promise<string> {
+  ensureTerminal(context, message, instead)
   const {input} = await import('@inquirer/prompts')
   return answered(context, streams =>
     input({message, ...(initial === undefined ? {} : {default: initial}), ...(validate ? {validate} : {})}, streams),
@@ -36,18 +36,18 @@ export async function askText(context: Asking, {initial, message, validate, flag
 
 /** Asks for one of a few. */
 export async function askOne<T>(context: Asking, question: ChoiceQuestion<T>): Promise<T> {
-  const {choices, flag, initial, message} = question
-  ensureTerminal(context, message, flag)
+  const {choices, initial, instead, message} = question
+  ensureTerminal(context, message, instead)
   const {select} = await import('@inquirer/prompts')
   return answered(context, streams =>
     select<T>({message, choices: [...choices], ...(initial === undefined ? {} : {default: initial})}, streams),
   )
 }
 
-function ensureTerminal(context: Asking, message: string, flag: string): void {
+function ensureTerminal(context: Asking, message: string, instead: string): void {
   if (canAsk(context)) return
   throw new MlvError('MLV_USAGE_NO_TERMINAL', `"${message}" cannot be asked: there is no terminal.`, {
-    tryThis: [`Give the answer by ${flag}.`],
+    tryThis: [context.command(instead)],
   })
 }
 

@@ -31,7 +31,7 @@ describe('a flag that does not exist', () => {
       flags: [flag],
       parse: {input: {flags: {epochs: {}, model: {}, json: {}}}},
     })
-    return usageError(error).message
+    return usageError(error, 'npx mlv x --help').message
   }
 
   it('is answered with the nearest', () => {
@@ -46,5 +46,7 @@ describe('a flag that does not exist', () => {
 
 it('a value that is no choice is answered with the nearest', () => {
   const error = new Error('Expected --target=locl to be one of: local, compose\nSee more help with --help')
-  expect(usageError(error).message).toBe('--target is "locl"; it takes one of: local, compose. Did you mean "local"?')
+  expect(usageError(error, 'npx mlv x --help').message).toBe(
+    '--target is "locl"; it takes one of: local, compose. Did you mean "local"?',
+  )
 })
