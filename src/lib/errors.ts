@@ -1,3 +1,6 @@
+import {existsSync} from 'node:fs'
+import {dirname} from 'node:path'
+
 import {type ErrorCode, errorCodes} from './error-codes.js'
 
 export interface MlvErrorOptions {
@@ -48,19 +51,29 @@ export class ToolError extends MlvError {
   }
 }
 
+export function diskFull(path: string, cause?: unknown): MlvError {
+  let there = path
+  // What could not be written is often not there: df needs a folder that is.
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+  return new MlvError('MLV_DISK_FULL', `The disk that holds ${path} is full.`, {
+    cause,
+    tryThis: [`df -h ${JSON.stringify(there)}`],
+  })
+}
+
 /** Turns errors of the file system that a person can act on into sentences; everything else comes back as it is. */
 export function describeFileError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new MlvError('MLV_DISK_FULL', `The disk that holds ${path} is full.`, {
-      cause: error,
-      tryThis: [`df -h ${JSON.stringify(path)}`],
-    })
+    return diskFull(path, error)
   }
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return new MlvError('MLV_FOLDER_READ_ONLY', `${path} cannot be written (${code}).`, {
       cause: error,
-      tryThis: ['Change to a folder that you can write in, or give yourself the right to write here.'],
+      tryThis: [
+        `ls -ld ${JSON.stringify(dirname(path))}`,
+        'Then give yourself the right to write there, or go to another folder.',
+      ],
     })
   }
   return error

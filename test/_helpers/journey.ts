@@ -71,7 +71,8 @@ export async function startJourney(name = '프로젝트 one'): Promise<Journey> 
   }
 }
 
-async function ended(child: ChildProcess): Promise<Ended> {
+/** Waits for the end of a mlv that was started. */
+export async function ended(child: ChildProcess): Promise<Ended> {
   const began = performance.now()
   let stdout = ''
   let stderr = ''

@@ -15,10 +15,12 @@ export function formatSetup({command, environment, profile}: Context, result: Se
   const theme = resultTheme(environment)
   if (result.outcome === 'planned') return formatPlan(theme, result.phases, 'Nothing was changed. Setup would do this:')
   const time = formatDuration(result.seconds * 1000)
+  const isWhole = result.services.every(({url}) => url !== null)
+  const what = isWhole ? profile.name : `What was asked for of ${profile.name}`
   const headline =
     result.outcome === 'unchanged'
-      ? `${profile.name} is ready; there was nothing to do (${time}).`
-      : `${profile.name} is ready after ${time}.`
+      ? `${what} is ready; there was nothing to do (${time}).`
+      : `${what} is ready after ${time}.`
   return [
     theme.strong(`${theme.good(theme.symbols.done)} ${headline}`),
     '',

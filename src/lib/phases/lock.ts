@@ -58,7 +58,9 @@ export async function acquireLock(context: Context, command: string): Promise<Lo
     await removeBelow(folder, next)
     return {
       ...(holder && !holder.released ? {takenOverFrom: holder} : {}),
-      release: () => writeFileAtomic(lockFile(folder, next), JSON.stringify({...mine, released: true})),
+      // On a full disk it stays: of a process that has ended, it keeps nobody out, and the failure itself is what counts.
+      release: () =>
+        writeFileAtomic(lockFile(folder, next), JSON.stringify({...mine, released: true})).catch(() => undefined),
     }
   }
 }

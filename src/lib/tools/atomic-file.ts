@@ -1,5 +1,5 @@
 import {randomBytes} from 'node:crypto'
-import {mkdir, open, rename, rm} from 'node:fs/promises'
+import {copyFile, mkdir, open, rename, rm} from 'node:fs/promises'
 import {dirname} from 'node:path'
 
 import {describeFileError} from '../errors.js'
@@ -22,6 +22,18 @@ export async function writeFileAtomic(path: string, text: string, mode = 0o600):
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, {force: true}).catch(() => undefined)
+    throw describeFileError(error, path)
+  }
+}
+
+/** Keeps a damaged file beside its place, for whoever wants to look; gives its new name, or nothing where there was none. */
+export async function keepAside(path: string): Promise<string | undefined> {
+  const aside = `${path}.corrupt-${new Date().toISOString().replaceAll(':', '-')}`
+  try {
+    await copyFile(path, aside)
+    return aside
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw describeFileError(error, path)
   }
 }

@@ -5,6 +5,7 @@ import {writeFileAtomic} from '../../tools/atomic-file.js'
 import {ensureStateFolder} from '../../tools/state-folder.js'
 import type {Phase, PhaseState} from '../../types/phase.js'
 import {buildEnvironment, buildLayer, isComplete, pythonOf} from './build-environment.js'
+import {warnDamaged} from './credentials.js'
 import {readEnvironmentRecord, recordDigest, type WantedEnvironment, wantedEnvironment} from './environment.js'
 import {layoutOf} from './layout.js'
 
@@ -65,6 +66,8 @@ async function recordEnvironment(context: Context, wanted: WantedEnvironment): P
     "import importlib.util, sys; sys.exit(any(importlib.util.find_spec(n) is None for n in ('mlflow', 'ray', 'torch', 'torchvision', 'sklearn')))"
   await context.exec.read([python, '-c', question])
   await ensureStateFolder(context.stateDir)
+  if (!(await readEnvironmentRecord(context, {isAnyDigest: true})))
+    await warnDamaged(context, layoutOf(context).environment)
   await writeFileAtomic(
     layoutOf(context).environment,
     `${JSON.stringify({python, digest: await recordDigest(context)})}\n`,

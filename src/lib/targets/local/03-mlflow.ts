@@ -11,9 +11,9 @@ import {bucketStep, bucketVariables, isBucket} from './bucket.js'
 import {readCredential, readOrMakeKey, saveCredential} from './credentials.js'
 import {jobPython, readEnvironmentRecord} from './environment.js'
 import {layoutOf} from './layout.js'
-import {claimPort, readPorts} from './ports.js'
+import {onFreePorts, readPorts} from './ports.js'
 import {configDigest, livingService, startService, stopService} from './service.js'
-import {prepareStore, storeEnvironment, storeOf} from './store.js'
+import {prepareStore, resetAdmin, storeEnvironment, storeOf} from './store.js'
 
 export const ADMIN = 'admin'
 
@@ -33,7 +33,12 @@ export const mlflowPhase: Phase = {
       id: 'store',
       title: 'Preparing the database',
       plan: [`Prepare ${(await storeOf(context)).name}`],
-      run: async () => prepareStore(context, await jobPython(context), ADMIN),
+      async run() {
+        const python = await jobPython(context)
+        // One that a killed setup left behind may be in the middle of making its tables.
+        await stopService(context, 'mlflow')
+        await prepareStore(context, python, ADMIN)
+      },
     },
     ...artifactSteps(context),
     {
@@ -84,12 +89,30 @@ async function mlflowState(context: Context): Promise<PhaseState> {
 }
 
 /** MLflow calls itself healthy without its database. */
-async function reachesStore(url: string, {password, username}: Credential): Promise<boolean> {
+async function reachesStore(url: string, admin: Credential): Promise<boolean> {
+  const status = await searchStatus(url, admin)
+  return status !== undefined && status < 500
+}
+
+/**
+ * Whether the server that answers is the one that was started here: it knows the password that was made for it, and
+ * wants one. `/health` alone would believe any MLflow that took the port first.
+ */
+async function isOurs(url: string, admin: Credential): Promise<boolean> {
+  if (!(await isMlflowUp(url))) return false
+  const [named, unnamed] = await Promise.all([searchStatus(url, admin), searchStatus(url)])
+  return named !== undefined && named !== 401 && unnamed === 401
+}
+
+/** The status of a request that takes a sign-in and the database. */
+async function searchStatus(url: string, user?: Credential): Promise<number | undefined> {
+  const pair = user && Buffer.from(`${user.username}:${user.password.reveal()}`).toString('base64')
   const response = await fetch(`${url}/api/2.0/mlflow/experiments/search?max_results=1`, {
-    headers: {authorization: `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`},
+    headers: pair === undefined ? {} : {authorization: `Basic ${pair}`},
     signal: AbortSignal.timeout(STORE_DEADLINE_MS),
   }).catch(() => undefined)
-  return response !== undefined && response.status < 500
+  await response?.body?.cancel()
+  return response?.status
 }
 
 /** What makes a running server out of date. The password of a database is in it only as a digest. */
@@ -132,9 +155,11 @@ function serverArguments(context: Context, port: number): string[] {
 async function makeCredentials(context: Context): Promise<void> {
   await readOrMakeKey(context, MLFLOW_KEY)
   // MLflow asks for 12 characters at least.
-  const known = await readCredential(context, ADMIN)
-  if (!known)
-    await saveCredential(context, {username: ADMIN, password: new Secret(randomBytes(18).toString('base64url'))})
+  if (await readCredential(context, ADMIN)) return
+  const admin = {username: ADMIN, password: new Secret(randomBytes(18).toString('base64url'))}
+  // First: where a kill comes between the two, the next setup makes another one.
+  await resetAdmin(context, await jobPython(context), admin)
+  await saveCredential(context, admin)
 }
 
 async function startMlflow(context: Context, progress: StepProgress): Promise<void> {
@@ -145,8 +170,6 @@ async function startMlflow(context: Context, progress: StepProgress): Promise<vo
     readOrMakeKey(context, MLFLOW_KEY),
   ])
   if (!admin) throw new MlvError('MLV_BUG', 'The admin password is not there although it was just written.')
-  await stopService(context, 'mlflow')
-  const port = await claimPort(context, 'mlflow')
   const authConfig = layoutOf(context).credential(AUTH_CONFIG)
   // ConfigParser reads % as the start of a reference.
   const lines = [
@@ -161,12 +184,11 @@ async function startMlflow(context: Context, progress: StepProgress): Promise<vo
     authConfig,
     `${[...lines, 'authorization_function = mlflow.server.auth:authenticate_request_basic_auth'].join('\n')}\n`,
   )
-  await startService(
-    context,
-    {
-      name: 'mlflow',
+  await onFreePorts(context, 'mlflow', ['mlflow'], async port => {
+    const start = {
+      name: 'mlflow' as const,
       python,
-      argv: serverArguments(context, port),
+      argv: serverArguments(context, port.mlflow),
       config: await mlflowConfig(context),
       deadlineSeconds: START_DEADLINE_SECONDS,
       env: {
@@ -182,10 +204,10 @@ async function startMlflow(context: Context, progress: StepProgress): Promise<vo
         PYTHONDONTWRITEBYTECODE: undefined,
         ...storeEnvironment(store),
       },
-      isUp: () => isMlflowUp(`http://127.0.0.1:${port}`),
-    },
-    progress,
-  )
+      isUp: () => isOurs(`http://127.0.0.1:${port.mlflow}`, admin),
+    }
+    await startService(context, start, progress)
+  })
 }
 
 function artifactSteps(context: Context): Step[] {

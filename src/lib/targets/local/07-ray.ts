@@ -2,13 +2,14 @@ import {mkdir, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import type {Context} from '../../context.js'
+import {describeFileError} from '../../errors.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {RAY_TOKEN} from './02-cluster.js'
 import {bucketStep, bucketVariables, isBucket} from './bucket.js'
 import {readKey, readOrMakeKey} from './credentials.js'
 import {jobPython, readEnvironmentRecord} from './environment.js'
 import {layoutOf} from './layout.js'
-import {claimPort, readPorts} from './ports.js'
+import {onFreePorts, readPorts} from './ports.js'
 import {configDigest, livingService, startService, stopService} from './service.js'
 
 // A cold start on two slow cores takes 15 s.
@@ -122,16 +123,15 @@ function storageSteps(context: Context): Step[] {
 async function startRay(context: Context, progress: StepProgress): Promise<void> {
   const python = await jobPython(context)
   const token = await readOrMakeKey(context, RAY_TOKEN)
-  await stopService(context, 'ray')
   const layout = layoutOf(context)
+  await stopService(context, 'ray')
   await rm(layout.rayTemp, {recursive: true, force: true})
-  await mkdir(layout.rayTemp, {recursive: true, mode: 0o700})
-  const gcs = await claimPort(context, 'gcs')
-  const dashboard = await claimPort(context, 'ray')
-  await startService(
-    context,
-    {
-      name: 'ray',
+  await mkdir(layout.rayTemp, {recursive: true, mode: 0o700}).catch(error => {
+    throw describeFileError(error, layout.rayTemp)
+  })
+  await onFreePorts(context, 'ray', ['gcs', 'ray'], async ({gcs, ray: dashboard}) => {
+    const start = {
+      name: 'ray' as const,
       python,
       argv: rayArguments(context, {dashboard, gcs}),
       config: await rayConfig(context),
@@ -154,7 +154,7 @@ async function startRay(context: Context, progress: StepProgress): Promise<void>
         SPT_NOENV: '1',
       },
       isUp: () => isRayUp(`http://127.0.0.1:${dashboard}`, token.reveal()),
-    },
-    progress,
-  )
+    }
+    await startService(context, start, progress)
+  })
 }

@@ -3,7 +3,7 @@ import {readFile} from 'node:fs/promises'
 import {z} from 'zod'
 
 import type {Context} from '../../context.js'
-import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {keepAside, writeFileAtomic} from '../../tools/atomic-file.js'
 import {Secret} from '../../tools/secret.js'
 import type {Credential} from '../../types/target.js'
 import {layoutOf} from './layout.js'
@@ -23,6 +23,7 @@ export async function readCredential(context: Context, username: string): Promis
 }
 
 export async function saveCredential(context: Context, {password, username}: Credential): Promise<void> {
+  if (!(await readCredential(context, username))) await warnDamaged(context, fileOf(context, username))
   await writeFileAtomic(fileOf(context, username), `${JSON.stringify({username, password: password.reveal()})}\n`)
 }
 
@@ -36,6 +37,7 @@ export async function readOrMakeKey(context: Context, name: string): Promise<Sec
   const path = layoutOf(context).credential(name)
   const known = await readKey(context, name)
   if (known) return known
+  await warnDamaged(context, path)
   const made = randomBytes(32).toString('hex')
   await writeFileAtomic(path, made)
   return new Secret(made)
@@ -44,4 +46,10 @@ export async function readOrMakeKey(context: Context, name: string): Promise<Sec
 export async function readKey(context: Context, name: string): Promise<Secret | undefined> {
   const text = await readFile(layoutOf(context).credential(name), 'utf8').catch(() => '')
   return /^[0-9a-f]{64}$/.test(text) ? new Secret(text) : undefined
+}
+
+/** Says that a file which cannot be read is kept, before a new one takes its place. */
+export async function warnDamaged(context: Context, path: string): Promise<void> {
+  const aside = await keepAside(path)
+  if (aside) context.reporter.warn(`${path} was damaged. It is kept as ${aside}, and made anew.`)
 }

@@ -25,12 +25,15 @@ const TORCH_FILE = 'python/torch-versions.json'
 const PYTORCH_CPU = 'https://download.pytorch.org/whl/cpu/'
 
 /** The interpreter of the profile's environment as phase 01 wrote it down; undefined where that is out of date. */
-export async function readEnvironmentRecord(context: Context): Promise<{python: string} | undefined> {
+export async function readEnvironmentRecord(
+  context: Context,
+  {isAnyDigest = false} = {},
+): Promise<{python: string} | undefined> {
   const text = await readFile(layoutOf(context).environment, 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
   try {
     const {digest, python} = recordSchema.parse(JSON.parse(text))
-    return digest === (await recordDigest(context)) ? {python} : undefined
+    return isAnyDigest || digest === (await recordDigest(context)) ? {python} : undefined
   } catch {
     return undefined
   }

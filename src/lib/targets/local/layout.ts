@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto'
-import {realpathSync} from 'node:fs'
+import {existsSync, realpathSync} from 'node:fs'
 import {tmpdir, userInfo} from 'node:os'
 import {isAbsolute, join} from 'node:path'
 
@@ -49,10 +49,12 @@ export function layoutOf({environment, profile, projectDir, stateDir}: Context):
   }
 }
 
-/** macOS gives each user a temporary folder whose name alone takes half of what a socket may have. */
+/**
+ * The same in every shell: by TMPDIR, which login, cron and editors set differently, a running head would look like
+ * another one. Short, too: macOS gives each user a folder whose name alone takes half of what a socket may have.
+ */
 function shortTemp(): string {
-  const own = realpathSync(tmpdir())
-  return own.length <= 20 ? own : realpathSync('/tmp')
+  return existsSync('/tmp') ? realpathSync('/tmp') : realpathSync(tmpdir())
 }
 
 function shortHash(text: string): string {

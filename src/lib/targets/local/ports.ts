@@ -1,12 +1,15 @@
-import {readFile, rename} from 'node:fs/promises'
+import {readFile} from 'node:fs/promises'
 import {createServer} from 'node:net'
 import {z} from 'zod'
 
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
-import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {keepAside, writeFileAtomic} from '../../tools/atomic-file.js'
 import {listenerOf} from '../../tools/listeners.js'
+import {processesWithVariable} from '../../tools/process-table.js'
+import type {ServiceName} from '../../types/target.js'
 import {layoutOf} from './layout.js'
+import {stopService} from './service.js'
 
 const portsSchema = z.strictObject({mlflow: z.int(), ray: z.int(), gcs: z.int()})
 
@@ -14,17 +17,12 @@ export type Ports = z.output<typeof portsSchema>
 
 const FIRST_TRIED = {mlflow: 5000, ray: 8265, gcs: 6379} as const
 
-/** The ports of a profile as they were chosen; undefined before. A damaged file is kept aside. */
+/** The ports of a profile as they were chosen; undefined before, and where the file is damaged. */
 export async function readPorts(context: Context): Promise<Ports | undefined> {
-  const path = layoutOf(context).ports
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
+  const text = await readFile(layoutOf(context).ports, 'utf8').catch(() => '')
   try {
     return portsSchema.parse(JSON.parse(text))
   } catch {
-    const aside = `${path}.corrupt-${Date.now()}`
-    await rename(path, aside).catch(() => undefined)
-    context.reporter.warn(`${path} is damaged; it is kept as ${aside}, and ports are chosen anew.`)
     return undefined
   }
 }
@@ -32,18 +30,36 @@ export async function readPorts(context: Context): Promise<Ports | undefined> {
 /** Chooses what is free and keeps it, so that addresses stay the same from start to start. */
 export async function choosePorts(context: Context): Promise<Ports> {
   const {mlflow, ray} = context.profile.settings
-  const known = await readPorts(context)
+  const known: Partial<Ports> = (await readPorts(context)) ?? (await rebuiltPorts(context))
   const fixed = {mlflow: mlflow.port, ray: ray.port, gcs: undefined}
   const chosen: Record<string, number> = {}
   for (const name of ['mlflow', 'ray', 'gcs'] as const) {
-    const wanted = fixed[name]
+    const [wanted, before] = [fixed[name], known[name]]
     if (wanted !== undefined) chosen[name] = wanted
-    else if (known && !Object.values(fixed).includes(known[name])) chosen[name] = known[name]
+    else if (before !== undefined && !Object.values(fixed).includes(before)) chosen[name] = before
     else chosen[name] = await freePort(FIRST_TRIED[name], Object.values(chosen))
   }
   const ports = portsSchema.parse(chosen)
   await writeFileAtomic(layoutOf(context).ports, `${JSON.stringify(ports)}\n`)
   return ports
+}
+
+/** What is running says on which ports: so a lost or damaged file moves nobody, and no job ends by it. */
+async function rebuiltPorts(context: Context): Promise<Partial<Ports>> {
+  const {ports} = layoutOf(context)
+  const aside = await keepAside(ports)
+  if (aside) context.reporter.warn(`${ports} was damaged. It is kept as ${aside}, and made anew from what runs.`)
+  const running = await processesWithVariable(context.exec, 'MLV_STATE_DIR', context.stateDir)
+  const said = (pattern: RegExp) => {
+    const port = running.map(({command}) => pattern.exec(command)?.[1]).find(Boolean)
+    return port === undefined ? undefined : Number(port)
+  }
+  const found = {
+    mlflow: said(/ mlflow server .*--port (\d+)/),
+    ray: said(/ray_head\.py .*--dashboard-port=(\d+)/),
+    gcs: said(/ray_head\.py .*--port=(\d+)/),
+  }
+  return Object.fromEntries(Object.entries(found).filter(([, port]) => port !== undefined))
 }
 
 /** Whether the ports on file are those that the settings ask for. */
@@ -54,7 +70,7 @@ export async function portsAreChosen(context: Context): Promise<boolean> {
 }
 
 /** Gives a chosen port up where somebody else listens on it by now and the profile does not fix it. */
-export async function claimPort(context: Context, name: keyof Ports): Promise<number> {
+async function claimPort(context: Context, name: keyof Ports): Promise<number> {
   const ports = (await readPorts(context)) ?? (await choosePorts(context))
   if (await isFree(ports[name])) return ports[name]
   const isFixed = name !== 'gcs' && context.profile.settings[name].port !== undefined
@@ -65,6 +81,31 @@ export async function claimPort(context: Context, name: keyof Ports): Promise<nu
   )
   await writeFileAtomic(layoutOf(context).ports, `${JSON.stringify(moved)}\n`)
   return moved[name]
+}
+
+/**
+ * Stops a service and starts it on ports that are free. Until it listens, seconds later, another program may take one of
+ * them: then it ends, and is started once more elsewhere.
+ */
+export async function onFreePorts(
+  context: Context,
+  service: ServiceName,
+  names: readonly (keyof Ports)[],
+  start: (ports: Ports) => Promise<void>,
+): Promise<void> {
+  for (let isLast = false; ; isLast = true) {
+    await stopService(context, service)
+    for (const name of names) await claimPort(context, name)
+    const ports = (await readPorts(context)) ?? (await choosePorts(context))
+    try {
+      return await start(ports)
+    } catch (error) {
+      if (isLast || !(error instanceof MlvError) || error.code !== 'MLV_SERVICE_START') throw error
+      await stopService(context, service)
+      const free = await Promise.all(names.map(name => isFree(ports[name])))
+      if (!free.includes(false)) throw error
+    }
+  }
 }
 
 async function takenError(context: Context, name: string, port: number): Promise<MlvError> {

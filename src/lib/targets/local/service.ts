@@ -1,11 +1,11 @@
 import {createHash} from 'node:crypto'
-import {mkdir, open, readFile, rm} from 'node:fs/promises'
+import {mkdir, open, readFile, rm, statfs} from 'node:fs/promises'
 import {join} from 'node:path'
 import {setTimeout as pause} from 'node:timers/promises'
 import {z} from 'zod'
 
 import type {Context} from '../../context.js'
-import {MlvError} from '../../errors.js'
+import {diskFull, MlvError} from '../../errors.js'
 import {isAlive, processesWithVariable} from '../../tools/process-table.js'
 import type {Secret} from '../../tools/secret.js'
 import type {StepProgress} from '../../types/phase.js'
@@ -29,6 +29,8 @@ export interface ServiceStart {
 }
 
 const GRACE_MS = 10_000
+/** Less than a database can grow by. */
+const FULL_BELOW_BYTES = 64 * 1024
 
 export function configDigest(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
@@ -90,14 +92,32 @@ async function waitUntilUp(context: Context, start: ServiceStart, logStart: numb
   throw await diedError(context, start.name, logStart, `does not answer after ${start.deadlineSeconds} s`)
 }
 
+/** Why a service did not come up, in its own words but without its stack; a full disk is said as what it is. */
 async function diedError(context: Context, name: ServiceName, logStart: number, what: string): Promise<MlvError> {
-  const log = await readFile(layoutOf(context).log(name)).catch(() => Buffer.alloc(0))
-  const lines = log.subarray(logStart).toString('utf8').trimEnd().split('\n').slice(-12)
+  const {log, root} = layoutOf(context)
+  const text = (await readFile(log(name)).catch(() => Buffer.alloc(0))).subarray(logStart).toString('utf8')
+  const left = await statfs(root).then(
+    ({bavail, bsize}) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY,
+  )
+  // On a full disk the log itself may lack the words.
+  if (left < FULL_BELOW_BYTES || /No space left on device|disk is full|Disk quota exceeded/.test(text)) {
+    return diskFull(root)
+  }
   const title = {mlflow: 'The MLflow server', ray: 'The Ray head'}[name]
   return new MlvError('MLV_SERVICE_START', `${title} ${what}.`, {
-    details: lines.filter(Boolean),
-    tryThis: [context.command(`logs ${name} --tail 100`), context.command('doctor'), context.command('setup')],
+    details: tellingLines(text),
+    tryThis: [context.command(`logs ${name} --tail 100`), context.command('doctor')],
   })
+}
+
+function tellingLines(log: string): string[] {
+  const isStack = (line: string) => /^\s|^Traceback |^The above exception|^During handling|^\s*[\^~]+\s*$/.test(line)
+  return log
+    .split('\n')
+    .filter(line => line.trim() !== '' && !isStack(line))
+    .slice(-6)
+    .map(line => line.slice(0, 300))
 }
 
 /** Ends a service and everything that it started: asks the group, waits, then kills what carries the mark. */

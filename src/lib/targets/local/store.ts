@@ -2,8 +2,9 @@ import {readFile, stat} from 'node:fs/promises'
 import {resolve} from 'node:path'
 
 import type {Context} from '../../context.js'
-import {MlvError} from '../../errors.js'
+import {diskFull, MlvError, ToolError} from '../../errors.js'
 import {Secret} from '../../tools/secret.js'
+import type {Credential} from '../../types/target.js'
 import {readCredential} from './credentials.js'
 import {layoutOf} from './layout.js'
 import {preparePostgres} from './postgres.js'
@@ -59,23 +60,67 @@ async function storePassword({environment, projectDir}: Context): Promise<Secret
   })
 }
 
-// WAL lets readers go on while one writes; the mode stays with the file.
+// WAL lets readers go on while one writes; the mode stays with the file. SQLite makes no table of a migration undone: a
+// first start that was cut off leaves a database that no later one can finish. It has no experiment, or no user, so
+// nothing is lost with it.
 const PREPARE_SQLITE = `
 import os, sqlite3, sys
-for path in sys.argv[1:]:
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
-    os.chmod(path, 0o600)
+for path, proof in zip(sys.argv[1:], ("experiments", "users")):
+    try:
+        connection = sqlite3.connect(path)
+        tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+        made = proof in tables and connection.execute(f"select 1 from {proof} limit 1").fetchone()
+        if tables and not made:
+            connection.close()
+            for end in ("", "-wal", "-shm", "-journal"):
+                if os.path.exists(path + end):
+                    os.remove(path + end)
+            connection = sqlite3.connect(path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        os.chmod(path, 0o600)
+    except sqlite3.Error as error:
+        sys.exit(f"{path} cannot be used: {error}")
 `
+
+// MLflow reads the password that it is given only when it makes the admin.
+const RESET_ADMIN = `
+import os, sqlite3, sys
+from werkzeug.security import generate_password_hash
+connection = sqlite3.connect(sys.argv[1])
+if connection.execute("select 1 from sqlite_master where name = 'users'").fetchone():
+    row = (generate_password_hash(os.environ["MLV_ADMIN_PASSWORD"]), sys.argv[2])
+    connection.execute("update users set password_hash = ? where username = ?", row)
+    connection.commit()
+`
+
+/** Gives the admin a new password where the old one is lost: only in a database that is this profile's alone. */
+export async function resetAdmin(context: Context, python: string, admin: Credential): Promise<void> {
+  if (context.profile.settings.mlflow.store !== undefined) return
+  const argv = [python, '-I', '-c', RESET_ADMIN, layoutOf(context).authDb, admin.username] as const
+  await context.exec.write(argv, {env: {MLV_ADMIN_PASSWORD: admin.password}})
+}
 
 /** Makes the databases what MLflow needs: SQLite in WAL mode, PostgreSQL with a second database for sign-in. */
 export async function prepareStore(context: Context, python: string, adminName: string): Promise<void> {
   if (context.profile.settings.mlflow.store === undefined) {
     const {authDb, trackingDb} = layoutOf(context)
-    await context.exec.write([python, '-I', '-c', PREPARE_SQLITE, trackingDb, authDb])
+    await context.exec.write([python, '-I', '-c', PREPARE_SQLITE, trackingDb, authDb]).catch(error => {
+      throw error instanceof ToolError ? describeSqlite(context, error) : error
+    })
     return
   }
   const [store, admin] = await Promise.all([storeOf(context), readCredential(context, adminName)])
   await preparePostgres(context, python, {...store, admin, adminName})
+}
+
+function describeSqlite(context: Context, error: ToolError): MlvError {
+  const {data} = layoutOf(context)
+  const words = error.stderr.trim().split('\n').at(-1) ?? ''
+  if (/disk is full|No space left|disk I\/O error/.test(words)) return diskFull(data, error)
+  const [file = data] = words.split(' cannot be used: ')
+  return new MlvError('MLV_STORE', `The database ${words}.`, {
+    cause: error,
+    tryThis: [`ls -l ${JSON.stringify(data)}`, `mv ${JSON.stringify(file)} ${JSON.stringify(`${file}.damaged`)}`],
+  })
 }

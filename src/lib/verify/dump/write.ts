@@ -1,4 +1,4 @@
-import {open} from 'node:fs/promises'
+import {open, rm} from 'node:fs/promises'
 import {homedir} from 'node:os'
 import {resolve} from 'node:path'
 
@@ -36,7 +36,15 @@ export async function writeDump(options: DumpOptions): Promise<DumpResult> {
 async function writeNew(path: string, text: string, command: (line: string) => string): Promise<void> {
   try {
     const file = await open(path, 'wx', 0o600)
-    await file.writeFile(text).finally(() => file.close())
+    const failure = await file.writeFile(text).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    await file.close()
+    if (failure !== undefined) {
+      await rm(path, {force: true})
+      throw failure
+    }
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException
     if (code === 'EEXIST') {
