@@ -55,7 +55,7 @@ async function settingsPage(load) {
 }
 
 function templatesPage() {
-  const rows = ['digits', 'fashion-mnist', 'cifar10', 'cifar100', 'script'].map(name => {
+  const rows = ['digits', 'fashion-mnist', 'cifar10', 'cifar100', 'script', 'digits-sweep'].map(name => {
     const {summary, parameters} = parse(read(`templates/${name}/template.yaml`))
     const defaults = ['data.name', 'model.name', 'epochs'].filter(key => key in parameters)
     return [`\`${name}\``, summary, defaults.map(key => `\`${key}\` ${parameters[key].default}`).join(', ')]
@@ -87,7 +87,8 @@ function jsonSchema(schema, head, target = 'draft-2020-12') {
 
 /** Exit codes, and every error code with what it means. */
 async function errorsPage(load) {
-  const {errorCodes, exitCodes} = await load('lib/error-codes.js')
+  const {errorCodes} = await load('lib/error-codes.js')
+  const {exitCodes} = await load('lib/exit-codes.js')
   const meanings = {
     good: 'all is well',
     failed: 'it failed',

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 
 import {BaseCommand} from '../lib/cli/base-command.js'
-import {exitCodes} from '../lib/error-codes.js'
+import {exitCodes} from '../lib/exit-codes.js'
 import {canaryIds, type VerifyResult} from '../lib/verify/canary.js'
 import {formatVerify, verify} from '../lib/verify/verify.js'
 

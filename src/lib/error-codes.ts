@@ -3,30 +3,8 @@
  * docs/errors.md and docs/exit-codes.md are generated from here.
  */
 
-/** Exit codes that scripts may rely on. */
-export const exitCodes = {
-  good: 0,
-  failed: 1,
-  usage: 2,
-  overBudget: 10,
-  verifyFailed: 11,
-  leftovers: 12,
-  locked: 13,
-  stillRunning: 69,
-  bug: 70,
-  jobFailed: 100,
-  jobStopped: 101,
-  interrupted: 130,
-  terminated: 143,
-} as const
-
-export interface ErrorCodeInfo {
-  readonly exit: number
-  /** One sentence, present tense: what is the case when this is raised. */
-  readonly meaning: string
-  /** What helps, most likely first, for `mlv explain`; a command of mlv stands in backquotes. */
-  readonly remedies?: readonly string[]
-}
+import {type ErrorCodeInfo, exitCodes} from './exit-codes.js'
+import {jobErrorCodes} from './job-error-codes.js'
 
 export const errorCodes = {
   MLV_USAGE: {
@@ -173,37 +151,7 @@ export const errorCodes = {
   MLV_RAY_UNREACHABLE: {exit: exitCodes.failed, meaning: 'Ray gives no answer.'},
   MLV_RAY_SIGN_IN: {exit: exitCodes.failed, meaning: 'Ray does not accept the token of the profile.'},
   MLV_RAY_REFUSED: {exit: exitCodes.failed, meaning: 'Ray answered a request with an error.'},
-  MLV_JOB_NAME: {
-    exit: exitCodes.usage,
-    meaning: 'A job name has characters that Ray, MLflow or a folder would change.',
-  },
-  MLV_JOB_COMMAND: {exit: exitCodes.usage, meaning: 'A template and a command were given together, or neither fits.'},
-  MLV_JOB_EXISTS: {exit: exitCodes.failed, meaning: 'There is a job of that name already.'},
-  MLV_JOB_UNKNOWN: {exit: exitCodes.failed, meaning: 'There is no job of that name in this profile.'},
-  MLV_JOB_TOO_BIG: {exit: exitCodes.failed, meaning: 'The job asks for more than any machine of the profile has.'},
-  MLV_JOB_FAILED: {
-    exit: exitCodes.jobFailed,
-    meaning: 'The job ran and failed.',
-    remedies: ['`mlv jobs logs` shows its output.', '`mlv jobs rerun` runs it again as it was.'],
-  },
-  MLV_JOB_STOPPED: {
-    exit: exitCodes.jobStopped,
-    meaning: 'The job was stopped.',
-    remedies: ['`mlv jobs rerun` runs it again as it was.'],
-  },
-  MLV_JOB_STILL_RUNNING: {exit: exitCodes.stillRunning, meaning: 'The wait ran out while the job goes on.'},
-  MLV_JOB_NOT_STARTED: {
-    exit: exitCodes.stillRunning,
-    meaning: 'Ray has not started the job in the time that was given.',
-  },
-  MLV_JOB_OUT_OF_SIGHT: {
-    exit: exitCodes.stillRunning,
-    meaning: 'Ray has stopped answering while a job was followed, so it cannot be seen whether the job goes on.',
-    remedies: ['`mlv status` shows what runs.', '`mlv setup` starts what is missing; then `mlv jobs wait`.'],
-  },
-  MLV_JOB_NO_CODE: {exit: exitCodes.failed, meaning: 'The code of a job was not saved with its run.'},
-  MLV_UPLOAD_TOO_BIG: {exit: exitCodes.failed, meaning: 'The folder holds more than a job may bring along.'},
-  MLV_UPLOAD_LEFT_OUT: {exit: exitCodes.failed, meaning: 'The command names a file that an ignore rule leaves out.'},
+  ...jobErrorCodes,
   MLV_PORT_TAKEN: {
     exit: exitCodes.failed,
     meaning: 'A port that the profile fixes is taken by another program.',

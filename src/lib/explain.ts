@@ -1,5 +1,6 @@
-import {type ErrorCode, type ErrorCodeInfo, errorCodes} from './error-codes.js'
+import {type ErrorCode, errorCodes} from './error-codes.js'
 import {MlvError} from './errors.js'
+import type {ErrorCodeInfo} from './exit-codes.js'
 import {didYouMean} from './nearest.js'
 
 export interface Explanation {

@@ -1,5 +1,6 @@
-import {errorCodes, exitCodes} from '../error-codes.js'
+import {errorCodes} from '../error-codes.js'
 import {describeFileError, MlvError} from '../errors.js'
+import {exitCodes} from '../exit-codes.js'
 import {usageError} from './not-found.js'
 
 /** What `--json` prints of a failure. */

@@ -4,6 +4,7 @@ import {createEta, type Eta, progressBar} from '../ui/progress-bar.js'
 import type {LiveArea} from '../ui/reporter.js'
 import type {OutputLine} from './output-lines.js'
 import type {JobState} from './states.js'
+import {createSweepView, type SweepEnd, type SweepStart, type SweepView} from './sweep-view.js'
 
 type EventOf<Kind extends JobEvent['event']> = Extract<JobEvent, {event: Kind}>
 
@@ -16,6 +17,8 @@ export interface Progress {
   /** The metric that the epochs are judged by, in order, with its name. */
   readonly curve: number[]
   curveName: string
+  /** Of a sweep alone. */
+  sweep?: {readonly start: SweepStart; end?: SweepEnd}
 }
 
 export interface FollowView {
@@ -24,7 +27,7 @@ export interface FollowView {
 }
 
 /** Shows a job's output as it comes: epochs as a line each, a bar with what is left, everything else as it is. */
-export function createFollowView(live: LiveArea): FollowView {
+export function createFollowView(live: LiveArea, isTerminal = false): FollowView {
   const progress: Progress = {
     state: undefined,
     result: undefined,
@@ -35,6 +38,7 @@ export function createFollowView(live: LiveArea): FollowView {
   }
   let epochs = 1
   let eta: Eta | undefined
+  let sweep: SweepView | undefined
   const said = new Set<string>()
   const once = (text: string) => {
     if (!said.has(text)) live.line(text)
@@ -73,6 +77,17 @@ export function createFollowView(live: LiveArea): FollowView {
         progress.stop = event
         return
       case 'checkpoint':
+        return
+      case 'sweep':
+        progress.sweep = {start: event}
+        sweep = createSweepView(event, live, isTerminal)
+        return
+      case 'trial':
+        sweep?.trial(event)
+        return
+      case 'sweep_end':
+        if (progress.sweep) progress.sweep.end = event
+        sweep?.end()
         return
     }
   }

@@ -32,7 +32,10 @@ const LOST_DEADLINE_MS = 60_000
 export async function follow(options: FollowOptions): Promise<JobOutcome> {
   const {context, name} = options
   const live = context.reporter.live()
-  const view = createFollowView(options.isShown === false ? {set: none, line: none, close: none} : live)
+  const view = createFollowView(
+    options.isShown === false ? {set: none, line: none, close: none} : live,
+    context.reporter.mode === 'terminal',
+  )
   const reader = createLineReader()
   const leave = new AbortController()
   const timers: NodeJS.Timeout[] = []

@@ -7,6 +7,7 @@ import type {Progress} from './follow-view.js'
 import type {RayJob} from './ray-client.js'
 import {endLost, LOST, tags} from './record.js'
 import {isEnded, type JobState, rayReason, stateOfRay, stateOfRun} from './states.js'
+import {type SweepResult, sweepResult, sweepText} from './sweep-end.js'
 
 /** What `mlv train --json` and `mlv jobs wait --json` print. */
 export interface JobResult {
@@ -20,6 +21,8 @@ export interface JobResult {
   readonly run: {readonly id: string; readonly url: string}
   readonly metrics: Readonly<Record<string, number | null>>
   readonly model: {readonly uri: string; readonly name: string | null; readonly version: string | null} | null
+  /** Of a sweep that got as far as its end. */
+  readonly sweep?: SweepResult
 }
 
 export interface JobOutcome {
@@ -61,9 +64,13 @@ export async function outcomeOf({
     run: {id: run.id, url: runUrl(mlflow.url, run.experimentId, run.id)},
     metrics: progress.result?.metrics ?? last.metrics,
     model: progress.result?.model ?? null,
+    ...(progress.sweep?.end && {sweep: sweepResult(progress.sweep.end)}),
   }
   const error = errorOf(context, result)
-  return {result, text: describe(result, progress), ...(error && {error})}
+  const text = result.sweep
+    ? sweepText(context, {...result, sweep: result.sweep}, progress)
+    : describe(result, progress)
+  return {result, text, ...(error && {error})}
 }
 
 function reasonOf(job: RayJob | undefined, {failure, stop}: Progress, run: Run): string | null {

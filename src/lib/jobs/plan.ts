@@ -106,7 +106,8 @@ async function ofTemplate(context: Context, request: TrainRequest): Promise<Deci
   }
 }
 
-function wrongKind({command}: Context, {kind, name}: Template): MlvError {
+/** A template is made for one command. */
+export function wrongKind({command}: Context, {kind, name}: Template): MlvError {
   return new MlvError('MLV_JOB_COMMAND', `Template ${name} is made for \`${command(kind)}\`.`, {
     tryThis: [command(`${kind} ${name}`), command('templates list')],
   })

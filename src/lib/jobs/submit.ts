@@ -103,7 +103,7 @@ async function submitOnce(ray: RayClient, submission: Submission, runId: string)
   }
 }
 
-async function checkFit({command}: Context, ray: RayClient, {resources}: JobPlan): Promise<void> {
+async function checkFit({command}: Context, ray: RayClient, {kind, resources}: JobPlan): Promise<void> {
   const machines = await ray.machines()
   if (machines.some(machine => machine.cpus >= resources.cpus && machine.gpus >= resources.gpus)) return
   const most = (of: (machine: (typeof machines)[number]) => number) => Math.max(0, ...machines.map(of))
@@ -112,8 +112,8 @@ async function checkFit({command}: Context, ray: RayClient, {resources}: JobPlan
   const have = most(machine => machine[lacks])
   throw new MlvError(
     'MLV_JOB_TOO_BIG',
-    `The job asks for ${resources[lacks]} ${word}${resources[lacks] === 1 ? '' : 's'}; the most that a machine of this profile has is ${have}.`,
-    {tryThis: [command(`train --${lacks} ${have}`), command('doctor')]},
+    `${kind === 'tune' ? 'Each trial' : 'The job'} asks for ${resources[lacks]} ${word}${resources[lacks] === 1 ? '' : 's'}; the most that a machine of this profile has is ${have}.`,
+    {tryThis: [command(`${kind} --${lacks} ${have}`), command('doctor')]},
   )
 }
 

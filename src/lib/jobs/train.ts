@@ -53,7 +53,10 @@ export async function submitAndFollow(context: Context, plan: JobPlan, options: 
 
 /** Shows exactly what would be sent, without asking the platform; what only it knows stands in angle brackets. */
 export async function trainDryRun(context: Context, request: TrainRequest): Promise<{value: DryRun; text: string}> {
-  const plan = await planJob(context, request)
+  return dryRunOf(context, await planJob(context, request))
+}
+
+export async function dryRunOf(context: Context, plan: JobPlan): Promise<{value: DryRun; text: string}> {
   const packed = await plan.upload?.pack()
   const jobs = {
     trackingUrl: 'http://mlflow.invalid',

@@ -2,6 +2,8 @@ import {z} from 'zod'
 
 import {rangeText} from '../profile/describe-issue.js'
 import {jobKinds} from '../types/job.js'
+import {templateSearchSchema} from '../types/search.js'
+import {searchContradictions} from './search-space.js'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and "-", at most 40')
 const sentence = z.string().min(1, 'a sentence')
@@ -78,16 +80,18 @@ export const templateFileSchema = z
       .default({})
       .meta({description: 'What can be set, by dotted name.'}),
     work: workSchema.meta({description: 'What runs: mlvision with a configuration, or a command.'}),
+    search: templateSearchSchema.optional().meta({description: 'How a sweep searches; of kind tune alone.'}),
   })
   .superRefine((template, context) => {
-    for (const {path, message} of contradictions(template)) context.addIssue({code: 'custom', path, message})
+    for (const {path, message} of [...contradictions(template), ...searchContradictions(template)])
+      context.addIssue({code: 'custom', path, message})
   })
 
 export type TemplateFile = z.output<typeof templateFileSchema>
 export type Parameter = z.output<typeof parameterSchema>
 export type ParameterValue = string | number | boolean
 
-interface Contradiction {
+export interface Contradiction {
   readonly path: string[]
   readonly message: string
 }

@@ -1,5 +1,7 @@
 import {z} from 'zod'
 
+import {searchSchema, sweepEvents} from './search.js'
+
 /**
  * The two things that mlv and its Python package say to each other: the job spec (in the job's environment variable
  * MLV_JOB_SPEC) and events (lines of the job's output that begin with EVENT_PREFIX). Both are strict on both sides;
@@ -19,10 +21,17 @@ export type JobKind = (typeof jobKinds)[number]
 const text = z.string().min(1)
 const count = z.int().min(0)
 
+const trainingSchema = z.strictObject({
+  type: z.literal('mlvision'),
+  config: z.record(z.string(), z.json()).meta({description: "mlvision's TrainConfig."}),
+})
+
 const workSchema = z.discriminatedUnion('type', [
+  trainingSchema,
   z.strictObject({
-    type: z.literal('mlvision'),
-    config: z.record(z.string(), z.json()).meta({description: "mlvision's TrainConfig."}),
+    type: z.literal('tune'),
+    trial: trainingSchema.meta({description: 'What each trial trains, but for what varies.'}),
+    search: searchSchema,
   }),
   z.strictObject({
     type: z.literal('command'),
@@ -124,6 +133,7 @@ export const jobEventSchema = z.discriminatedUnion('event', [
     reason: text,
     epoch: count.nullable().meta({description: "Null for a person's own command."}),
   }),
+  ...sweepEvents,
 ])
 
 export type JobEvent = z.output<typeof jobEventSchema>

@@ -44,8 +44,8 @@ export interface Task {
 }
 
 export interface LiveArea {
-  /** Replaces what is shown. Without a terminal nothing is shown. */
-  set(text: string): void
+  /** Replaces what is shown, asked for again with each width. Without a terminal nothing is shown. */
+  set(text: string | ((columns: number) => string)): void
   /** A line that stays, above what is live. */
   line(text: string): void
   close(): void

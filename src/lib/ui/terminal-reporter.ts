@@ -45,17 +45,20 @@ export function createTerminalReporter(environment: Environment, {stderr, stdout
 }
 
 function liveArea(screen: Screen, line: (text: string) => void): LiveArea {
-  let text = ''
-  const pane = () => (text === '' ? [] : text.split('\n'))
+  let show: string | ((columns: number) => string) = ''
+  const pane = (columns: number) => {
+    const text = typeof show === 'string' ? show : show(columns)
+    return text === '' ? [] : text.split('\n')
+  }
   screen.open(pane)
   return {
     set(next) {
-      text = next
+      show = next
       screen.refresh()
     },
     line,
     close() {
-      text = ''
+      show = ''
       // Nothing of it stays; a frame that is still being loaded has nothing to take back.
       void screen.close(pane, [])
     },

@@ -32,6 +32,7 @@ describe('the templates that mlv brings', () => {
       ['cifar10', undefined],
       ['cifar100', undefined],
       ['digits', undefined],
+      ['digits-sweep', undefined],
       ['fashion-mnist', undefined],
       ['script', undefined],
     ])

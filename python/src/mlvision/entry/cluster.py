@@ -20,7 +20,7 @@ from mlvision.entry.spec import VARIABLE, JobSpec, work_environment
 from mlvision.entry.stopping import Stopping
 from mlvision.events import EventWriter
 
-_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+CONFIG = "RAY_JOBCONFIG_JSON_ENV_VAR"
 _PATIENCE = 2.0  # seconds without a machine, then the reason is said
 # What kills a process without its fault: out of memory, a preempted or broken machine.
 _NOT_ITS_FAULT = frozenset({-signal.SIGKILL, -signal.SIGBUS, -signal.SIGSEGV})
@@ -34,15 +34,26 @@ class Died(Exception):
     """The work died with its machine or its process, and no retry is left."""
 
 
-def run_work(spec: JobSpec, output: Output, events: EventWriter, stopping: Stopping) -> int:
-    """Run the work and give its exit code, or -signal; raise when it cannot run or died too often."""
-    environment = _connect()
+def run_work(
+    spec: JobSpec,
+    output: Output,
+    events: EventWriter,
+    stopping: Stopping,
+    *,
+    environment: dict[str, Any] | None = None,
+    module: str = "mlvision.entry.train",
+) -> int:
+    """Run the work and give its exit code, or -signal; raise when it cannot run or died too often.
+
+    ``environment`` is the job's, where the driver is connected already; ``module`` is what trains.
+    """
+    environment = connect() if environment is None else environment
     stopping.take_signals()
-    _check_fit(spec)
+    check_fit(spec)
     attempts = spec.retries + 1
     for attempt in range(1, attempts + 1):
         try:
-            return _Attempt(spec, environment, output, events, stopping).run(f"{attempt} of {attempts}")
+            return _Attempt(spec, environment, output, events, stopping, module).run(f"{attempt} of {attempts}")
         except Died as death:
             if stopping.requested.is_set():
                 return -signal.SIGTERM
@@ -53,15 +64,15 @@ def run_work(spec: JobSpec, output: Output, events: EventWriter, stopping: Stopp
     raise AssertionError("unreachable")
 
 
-def _connect() -> dict[str, Any]:
+def connect() -> dict[str, Any]:
     """Connect to the head; give the runtime environment that the job was submitted with.
 
     The job's own processes get none of it from Ray: a worker in the default environment is already
     there, or starts 0.6 s sooner (Ray 2.60, 2 cores, n=4), and the variables are passed by us.
     """
-    config = cast("dict[str, Any]", json.loads(os.environ.get(_CONFIG, "{}")))
+    config = cast("dict[str, Any]", json.loads(os.environ.get(CONFIG, "{}")))
     environment = cast("dict[str, Any]", config.pop("runtime_env", {}))
-    os.environ[_CONFIG] = json.dumps(config | {"runtime_env": {}})
+    os.environ[CONFIG] = json.dumps(config | {"runtime_env": {}})
     ray.init(
         address=os.environ.get("RAY_ADDRESS", "auto"),
         log_to_driver=False,
@@ -70,7 +81,8 @@ def _connect() -> dict[str, Any]:
     return environment
 
 
-def _machines() -> list[dict[str, float]]:
+def machines() -> list[dict[str, float]]:
+    """Give what each machine has."""
     nodes = cast("list[dict[str, Any]]", ray.nodes())
     return [node["Resources"] for node in nodes if node["Alive"]]
 
@@ -80,12 +92,13 @@ def _asks(spec: JobSpec) -> str:
     return f"{cpus:g} CPU{'s' if cpus != 1 else ''}" + (f" and {gpus:g} GPU{'s' if gpus != 1 else ''}" if gpus else "")
 
 
-def _check_fit(spec: JobSpec) -> None:
+def check_fit(spec: JobSpec) -> None:
+    """Refuse what no machine can ever run."""
     need = {"CPU": spec.resources.cpus, "GPU": spec.resources.gpus}
-    machines = _machines()
-    if any(all(machine.get(kind, 0) >= count for kind, count in need.items()) for machine in machines):
+    there = machines()
+    if any(all(machine.get(kind, 0) >= count for kind, count in need.items()) for machine in there):
         return
-    largest = ", ".join(f"{max(m.get(kind, 0) for m in machines):g} {kind}s" for kind in need)
+    largest = ", ".join(f"{max(m.get(kind, 0) for m in there):g} {kind}s" for kind in need)
     raise CannotRun(f"The job asks for {_asks(spec)} on one machine; the most that one has here is {largest}.")
 
 
@@ -99,6 +112,7 @@ class _Attempt:
         output: Output,
         events: EventWriter,
         stopping: Stopping,
+        module: str,
     ) -> None:
         self._spec = spec
         self._output = output
@@ -110,7 +124,7 @@ class _Attempt:
             "max_concurrency": 2,
             "max_restarts": 0,
         }
-        if len(_machines()) > 1 and environment.get("working_dir"):
+        if len(machines()) > 1 and environment.get("working_dir"):
             # Another machine has the uploaded files only when Ray brings them there.
             options["runtime_env"] = {"working_dir": environment["working_dir"]}
         variables = {key: str(value) for key, value in (environment.get("env_vars") or {}).items()}
@@ -121,7 +135,9 @@ class _Attempt:
             argv = spec.work.argv
             variables.pop(VARIABLE, None)
         else:
-            argv = ["python", "-m", "mlvision.entry.train", "--job"]
+            argv = ["python", "-m", module, "--job"]
+            # A sweep's last training is not the job that was submitted.
+            variables[VARIABLE] = spec.to_json()
         cloudpickle.register_pickle_by_value(worker)
         self._actor = (
             cast("Any", ray.remote(worker.Worker))

@@ -36,8 +36,12 @@ def main() -> int:
 
     from mlvision.entry.cluster import CannotRun, Died, run_work
 
+    work = run_work
+    if spec.work.type == "tune":
+        from mlvision.entry.tune import run_sweep as work
+
     try:
-        code = run_work(spec, output, events, stopping)
+        code = work(spec, output, events, stopping)
     except (CannotRun, Died) as error:
         ending = Ending(1, "FAILED", str(error))
         events.emit("failed", error=str(error), where=None)

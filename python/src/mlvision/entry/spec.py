@@ -60,6 +60,14 @@ class CommandWork(_Strict):
     argv: list[str] = Field(min_length=1)
 
 
+class TuneWork(_Strict):
+    """A sweep: what each trial trains, and how to search (see ``search/settings``)."""
+
+    type: Literal["tune"]
+    trial: MlvisionWork
+    search: dict[str, Any]
+
+
 class Register(_Strict):
     """The registered model that gets the result, and the alias that is set to it."""
 
@@ -77,7 +85,7 @@ class JobSpec(_Strict):
     tracking: Tracking
     credentials_file: str
     storage: str
-    work: Annotated[MlvisionWork | CommandWork, Field(discriminator="type")]
+    work: Annotated[MlvisionWork | CommandWork | TuneWork, Field(discriminator="type")]
     register_: Register | None = Field(alias="register")
 
     def to_json(self) -> str:

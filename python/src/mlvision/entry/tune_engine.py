@@ -1,0 +1,230 @@
+"""Ray Tune runs the trials of a sweep: its event loop, its schedulers, its actors, which are used again.
+
+Tune's own snapshots are not used: after kill -9 they run finished trials again and drop others (measured, Ray
+2.60). The sweep's book is the truth; a new session goes on from it with a new Tuner.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, cast
+
+# Read by Tune when it is imported. The metric is checked by the sweep, after the first report.
+os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000000")
+os.environ.setdefault("TUNE_WARN_THRESHOLD_S", "30")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+
+from ray import tune
+from ray.tune import Callback, FailureConfig, RunConfig, Stopper, TuneConfig
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.search import Searcher
+
+from mlvision.entry import tune_trainable
+from mlvision.search.records import TrialRecord
+from mlvision.search.settings import SearchSettings
+from mlvision.search.sweep import Sweep
+
+MLVISION = "mlvision.search.trial:run_trial"
+_SECTION = "metrics/"
+# What it has to say is about its own result files, which nobody asked for.
+logging.getLogger("ray.tune").setLevel(logging.ERROR)
+
+
+class _Numbered(Searcher):
+    """Gives Tune the sweep's next trial, as long as there is a place for it."""
+
+    def __init__(self, sweep: Sweep, extra: dict[str, Any], places: int) -> None:
+        super().__init__(metric=sweep.settings.metric, mode=sweep.settings.mode)
+        self._sweep, self._extra, self._places = sweep, extra, places
+        self._going: set[str] = set()
+
+    def suggest(self, trial_id: str) -> Any:
+        if len(self._going) >= self._places:
+            return None
+        if self._sweep.is_over or (record := self._sweep.next_trial()) is None:
+            return Searcher.FINISHED
+        self._going.add(trial_id)
+        return {"task": asdict(self._sweep.task(record)), **self._extra}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
+        self._going.discard(trial_id)
+
+    def save(self, checkpoint_path: str) -> None:
+        pass
+
+    def restore(self, checkpoint_path: str) -> None:
+        pass
+
+
+class _Notes(Callback):
+    """Tells the sweep what Tune sees, result by result."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Trial, **_: Any) -> None:  # noqa: ARG002
+        record = _record(self._sweep, trial)
+        if record.state != "running":
+            self._sweep.started(record)
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Trial, result: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
+        record = _record(self._sweep, trial)
+        if note := result.get(tune_trainable.NOTE):
+            self._sweep.note(record, note)
+        if "metrics" in result:
+            self._sweep.reported(record, result["epoch"], result["seconds"], result["metrics"])
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Trial, **_: Any) -> None:  # noqa: ARG002
+        record, last = _record(self._sweep, trial), cast("dict[str, Any]", trial.last_result or {})
+        if last.get(tune_trainable.END) == "failed":
+            self._sweep.failed(record, last[tune_trainable.REASON])
+        else:
+            self._sweep.ended(record, is_complete=last.get(tune_trainable.END) == "finished")
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **_: Any) -> None:  # noqa: ARG002
+        error = cast("Exception | None", trial.get_error())
+        lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
+        self._sweep.failed(_record(self._sweep, trial), f"its process died: {lines[0] if lines else 'without a word'}")
+
+
+class _End(Stopper):
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        return self._sweep.is_over
+
+
+def run(
+    sweep: Sweep,
+    resources: dict[str, float],
+    places: int,
+    *,
+    retries: int,
+    runner: str,
+    callbacks: Sequence[Callback] = (),
+) -> Any:
+    """Run the sweep to its end; give Tune's own results."""
+    extra = {"runner": runner, "cpus": resources["cpu"]}
+    with tempfile.TemporaryDirectory(prefix="mlv-tune-") as folder:
+        tuner = tune.Tuner(
+            tune.with_resources(tune_trainable.Trials, resources),
+            tune_config=TuneConfig(
+                search_alg=_Numbered(sweep, extra, places),
+                scheduler=build_scheduler(sweep),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: f"trial-{_number(trial):05d}",
+                trial_dirname_creator=lambda trial: f"trial-{_number(trial):05d}",
+            ),
+            run_config=RunConfig(
+                name="sweep",
+                storage_path=folder,
+                stop=_End(sweep),
+                callbacks=[_Notes(sweep), *callbacks],
+                failure_config=FailureConfig(max_failures=retries),
+                verbose=0,
+            ),
+        )
+        return tuner.fit()
+
+
+def build_scheduler(sweep: Sweep) -> TrialScheduler:
+    """Give the scheduler, which knows by then what the trials before this session came to."""
+    settings = sweep.settings
+    kind = type(_plain_scheduler(settings, sweep.epochs))
+
+    class Informed(kind):  # pyright: ignore[reportGeneralTypeIssues, reportUntypedBaseClass]
+        """Compares a trial that goes on from a checkpoint by all of its epochs."""
+
+        def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+            super().on_trial_add(tune_controller, trial)
+            self.replay(_record(sweep, trial), trial)
+
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            return super().on_trial_result(tune_controller, trial, _flat(result))
+
+        def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+            super().on_trial_complete(tune_controller, trial, _flat(result))
+
+        def replay(self, record: TrialRecord, trial: Any) -> None:
+            for one in record.epochs:
+                super().on_trial_result(cast("Any", None), trial, {"epoch": one.epoch, **one.metrics})
+
+        def recall(self, record: TrialRecord) -> None:
+            trial = cast("Any", _Past(record.number))
+            super().on_trial_add(cast("Any", None), trial)
+            self.replay(record, trial)
+
+    scheduler = _plain_scheduler(settings, sweep.epochs)
+    scheduler.__class__ = Informed
+    informed = cast("Informed", scheduler)
+    informed.set_search_properties(settings.metric, settings.mode)
+    informed.set_search_properties = _say_yes
+    if settings.scheduler != "none":
+        for record in sweep.kept:
+            if record.is_comparable:
+                informed.recall(record)
+    return informed
+
+
+def _say_yes(*_: object, **__: object) -> bool:
+    """Tune would tell a scheduler its metric a second time, and take the refusal for an error."""
+    return True
+
+
+class _Past:
+    """Stands for a trial of an earlier session in the books of a scheduler."""
+
+    def __init__(self, number: int) -> None:
+        self.trial_id = f"past-{number}"
+
+
+def _plain_scheduler(settings: SearchSettings, epochs: int) -> TrialScheduler:
+    if settings.scheduler == "none":
+        return FIFOScheduler()
+    if settings.scheduler == "median":
+        # A slice that never ends: trials are stopped, none is paused.
+        return MedianStoppingRule(time_attr="epoch", grace_period=settings.grace, min_time_slice=2**31)
+    brackets = 3 if settings.scheduler == "hyperband" else 1
+    most = max(epochs, settings.grace + 1)
+    return AsyncHyperBandScheduler(
+        time_attr="epoch",
+        grace_period=settings.grace,
+        max_t=most,
+        reduction_factor=settings.reduction,
+        brackets=min(brackets, _levels(settings, most)),
+        stop_last_trials=False,
+    )
+
+
+def _levels(settings: SearchSettings, epochs: int) -> int:
+    count, at = 1, settings.grace * settings.reduction
+    while at < epochs:
+        count, at = count + 1, at * settings.reduction
+    return count
+
+
+def _flat(result: dict[str, Any]) -> dict[str, Any]:
+    """Give the metrics by their own names; Tune has put their section before them."""
+    metrics = {key.removeprefix(_SECTION): value for key, value in result.items() if key.startswith(_SECTION)}
+    return {"epoch": result.get("epoch", 0), **metrics}
+
+
+def _number(trial: Trial) -> int:
+    return int(cast("dict[str, Any]", trial.config)["task"]["number"])
+
+
+def _record(sweep: Sweep, trial: Any) -> TrialRecord:
+    return sweep.book.trials[_number(trial)]
