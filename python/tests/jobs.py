@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
 from counting_proxy import CountingProxy
 from mlvision.config import parse_config
 from mlvision.data.load import load_data
@@ -20,6 +22,10 @@ from services import PYTHON, MlflowServer, wait_until
 
 EPOCHS = 3
 SETTINGS = {"epochs": EPOCHS, "batch_size": 128, "device": "cpu", "seed": 3}
+
+
+def event_validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads((PYTHON.parent / "schemas/event.schema.json").read_text()))
 
 
 class Job:

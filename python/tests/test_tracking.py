@@ -7,16 +7,15 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
-import jsonschema
 import mlflow
 import numpy as np
 import pytest
 import torch
 from matplotlib import image as matplotlib_image
 
-from jobs import EPOCHS, Tracked
+from jobs import EPOCHS, Tracked, event_validator
 from mlvision.config import TrainConfig
-from services import PYTHON, MlflowServer
+from services import MlflowServer
 
 LOOP_METRICS = {"train_loss", "val_loss", "val_accuracy", "lr", "epoch_seconds", "images_per_second"}
 
@@ -165,8 +164,7 @@ def test_the_registered_model_has_the_alias_and_a_card(tracked: Tracked) -> None
 
 
 def test_every_event_obeys_the_schema(tracked: Tracked) -> None:
-    schema = json.loads((PYTHON.parent / "schemas/event.schema.json").read_text())
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = event_validator()
     events = tracked.job.events()
     for event in events:
         validator.validate(event)

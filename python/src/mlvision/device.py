@@ -44,9 +44,12 @@ def choose_device(device: str) -> torch.device:
     """
     chosen = _best_device() if device == "auto" else device
     if chosen == "cuda" and not torch.cuda.is_available():
-        raise DeviceMissing("there is no CUDA device here that this build of PyTorch can use.")
+        raise DeviceMissing(
+            "there is no CUDA device here that this build of PyTorch can use: a job gets one only with --gpus 1 or"
+            " more. device auto takes the best that there is; nvidia-smi shows whether the machine has a card."
+        )
     if chosen == "mps" and not torch.backends.mps.is_available():
-        raise DeviceMissing("there is no MPS device here (it needs macOS on Apple silicon).")
+        raise DeviceMissing("there is no MPS device here (it needs macOS on Apple silicon); take device auto.")
     return torch.device(chosen)
 
 

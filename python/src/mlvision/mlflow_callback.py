@@ -63,8 +63,7 @@ class MlflowCallback(Callback):
             self._sender.leave_out_known_steps()
         if run is None or run.status != "RUNNING":
             self._sender.put(self._status("RUNNING"))
-        if run is not None and REASON in run.tags:
-            self._sender.put(Entry("runs/delete-tag", {"run_id": run_id, "key": REASON}))
+        self._take_back_reason(run)
         self._system: SystemMetrics | None = None
         self._started: Started | None = None
 
@@ -114,6 +113,7 @@ class MlflowCallback(Callback):
         except (TrackingUnavailable, TrackingRefused) as error:
             raise self._lost("the pictures", error) from error
         self.model = self._save_model(event, run)
+        self._take_back_reason(run)
         self._sender.put(self._status("FINISHED"))
         if self._sender.close(self._patience):
             raise self._lost("the end")
@@ -142,6 +142,11 @@ class MlflowCallback(Callback):
             return None
         except TrackingRefused as refusal:
             raise TrackingLost(f"MLflow refuses the run {self._run_id}: {refusal}") from None
+
+    def _take_back_reason(self, run: Run | None) -> None:
+        """Remove why an earlier attempt ended; one that met no server could not see it at its start."""
+        if run is not None and REASON in run.tags:
+            self._sender.put(Entry("runs/delete-tag", {"run_id": self._run_id, "key": REASON}))
 
     def _status(self, status: str) -> Entry:
         body: dict[str, object] = {"run_id": self._run_id, "status": status}

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from mlvision.storage import Place, open_storage
-from mlvision.tracking_client import JSON, Entry, TrackingClient
+from mlvision.tracking_client import JSON, REASON, Entry, TrackingClient
 from mlvision.tracking_http import TrackingRefused, TrackingUnavailable
 
 UNSENT = "mlflow-unsent.jsonl"
@@ -53,7 +53,7 @@ class Sender:
         self._closing = False
         self._known: dict[str, set[int]] | None = None
         self._down_since: float | None = None
-        self._queue.extend(self._read(UNSENT))
+        self._queue.extend(entry for entry in self._read(UNSENT) if not _is_ending(entry))
         self._oldest = time.monotonic()
         self._overflowed = False
         self._thread = threading.Thread(target=self._work, name="mlflow-sender", daemon=True)
@@ -177,6 +177,12 @@ class Sender:
                 continue
             entries.append(Entry(where, body))
         return entries
+
+
+def _is_ending(entry: Entry) -> bool:
+    """Say whether it tells how an attempt ended: no longer true once the next one has begun."""
+    tags = cast("list[JSON]", entry.body.get("tags", []))
+    return entry.path == "runs/update" or any(tag["key"] == REASON for tag in tags)
 
 
 def _lines(entries: Iterable[Entry]) -> bytes:

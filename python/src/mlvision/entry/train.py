@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlvision.config import TrainConfig
     from mlvision.mlflow_callback import MlflowCallback
     from mlvision.registry import Registration
+    from mlvision.tracking_client import TrackingClient
 
 STOPPED = 128 + signal.SIGTERM
 
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         config, folder, registration = task(arguments)
     except ConfigError as error:
         events.emit("failed", error=describe(error), where=None)
+        _fail_run(describe(error))
         return 2
     try:
         tracker = open_tracker(folder, registration)
@@ -104,14 +106,38 @@ def task(arguments: list[str] | None, program: str = "train") -> tuple[TrainConf
 
 def open_tracker(folder: str | None, registration: Registration | None) -> MlflowCallback | None:
     """Give what records the training in the run that the environment names, if it names one."""
+    found = _run()
+    if found is None:
+        return None
+    from mlvision.mlflow_callback import MlflowCallback
+
+    return MlflowCallback(*found, _say, folder=folder, registration=registration)
+
+
+def _run() -> tuple[TrackingClient, str] | None:
+    """Give the run that the variables name, if they do, and how to reach it."""
     uri, run_id = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.get("MLFLOW_RUN_ID")
     if not uri or not run_id:
         return None
-    from mlvision.mlflow_callback import MlflowCallback
     from mlvision.tracking_client import TrackingClient
 
-    client = TrackingClient.sign_in(uri, os.environ)
-    return MlflowCallback(client, run_id, _say, folder=folder, registration=registration)
+    return TrackingClient.sign_in(uri, os.environ), run_id
+
+
+def _fail_run(reason: str) -> None:
+    """End the run of a training that cannot even begin."""
+    found = _run()
+    if found is None:
+        return
+    from mlvision.tracking_client import REASON
+    from mlvision.tracking_http import TrackingRefused, TrackingUnavailable, insist
+
+    client, run_id = found
+    try:
+        insist(lambda: client.set_tags(run_id, {REASON: reason}), 10.0)
+        insist(lambda: client.update_run(run_id, "FAILED"), 10.0)
+    except (TrackingUnavailable, TrackingRefused) as error:
+        _say(f"The run in MLflow could not be ended ({error}).")
 
 
 def _say(text: str) -> None:
