@@ -1,4 +1,4 @@
-import {existsSync} from 'node:fs'
+import {accessSync, constants, existsSync} from 'node:fs'
 import {dirname} from 'node:path'
 
 import {type ErrorCode, errorCodes} from './error-codes.js'
@@ -52,18 +52,34 @@ export class ToolError extends MlvError {
 }
 
 export function diskFull(path: string, cause?: unknown): MlvError {
-  let there = path
-  // What could not be written is often not there: df needs a folder that is.
-  while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+  const there = nearestThere(path)
   return new MlvError('MLV_DISK_FULL', `The disk that holds ${path} is full.`, {
     cause,
     tryThis: [`df -h ${JSON.stringify(there)}`],
   })
 }
 
+/** What could not be written is often not there itself. */
+function nearestThere(path: string): string {
+  let there = path
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+  return there
+}
+
+/** Node says ENOENT where it makes folders on a file system that can only be read. */
+function codeOf(error: NodeJS.ErrnoException | undefined, path: string): string | undefined {
+  if (error?.code !== 'ENOENT' || error.syscall !== 'mkdir') return error?.code
+  try {
+    accessSync(nearestThere(error.path ?? path), constants.W_OK)
+    return error.code
+  } catch (refusal) {
+    return (refusal as NodeJS.ErrnoException).code
+  }
+}
+
 /** Turns errors of the file system that a person can act on into sentences; everything else comes back as it is. */
 export function describeFileError(error: unknown, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  const code = codeOf(error as NodeJS.ErrnoException | undefined, path)
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return diskFull(path, error)
   }
@@ -71,7 +87,7 @@ export function describeFileError(error: unknown, path: string): unknown {
     return new MlvError('MLV_FOLDER_READ_ONLY', `${path} cannot be written (${code}).`, {
       cause: error,
       tryThis: [
-        `ls -ld ${JSON.stringify(dirname(path))}`,
+        `ls -ld ${JSON.stringify(nearestThere(dirname(path)))}`,
         'Then give yourself the right to write there, or go to another folder.',
       ],
     })

@@ -5,8 +5,8 @@ import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const node = join(root, 'node_modules/node/bin/node')
-const bin = join(root, 'bin/mlv.js')
+export const node = join(root, 'node_modules/node/bin/node')
+export const bin = join(root, 'bin/mlv.js')
 
 export interface Ended {
   readonly code: number | null

@@ -6,6 +6,8 @@ import {errorJson, formatError, toMlvError} from './print-error.js'
 
 /** Hands argv to oclif; what fails before a command runs is shown in the same words as everything else. */
 export async function main(argv: readonly string[], url: string): Promise<void> {
+  // `2>&1 | head -1` leaves while a setup goes on: that is no reason to leave the work half done.
+  process.stderr.on('error', () => undefined)
   try {
     await run([...argv], url)
   } catch (error) {

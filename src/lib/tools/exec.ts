@@ -92,10 +92,16 @@ async function run(
   if (stop.timedOut()) {
     throw new MlvError('MLV_TOOL_TIMEOUT', `${file} did not end within ${(options.timeoutMs ?? 0) / 1000} s.`)
   }
-  if (result.exitCode === undefined && (result as {code?: string}).code === 'ENOENT') {
-    throw new MlvError('MLV_TOOL_MISSING', `${file} is not on PATH.`, {
-      tryThis: [`Install ${file}, then run the command again.`],
-    })
+  const {code} = result as {code?: string}
+  // EACCES: found only in a folder of PATH that is somebody else's, or a file that is no program.
+  if (result.exitCode === undefined && (code === 'ENOENT' || code === 'EACCES')) {
+    throw new MlvError(
+      'MLV_TOOL_MISSING',
+      code === 'EACCES' ? `${file} may not be started.` : `${file} is not on PATH.`,
+      {
+        tryThis: [`Install ${file}, then run the command again.`],
+      },
+    )
   }
   const exitCode = result.exitCode ?? 128
   const outcome = {exitCode, stdout: String(result.stdout ?? ''), stderr: String(result.stderr ?? '')}

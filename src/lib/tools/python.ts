@@ -4,6 +4,7 @@ import {delimiter, join} from 'node:path'
 import {z} from 'zod'
 
 import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
 
 export interface FoundPython {
   readonly path: string
@@ -82,7 +83,13 @@ async function ask(context: Context, path: string): Promise<FoundPython> {
     return problem === undefined ? {path, version, home} : {path, version, home, problem}
   } catch (error) {
     context.signal.throwIfAborted()
-    return {path, problem: error instanceof z.ZodError ? 'gives no sensible answer' : (error as Error).message}
+    if (error instanceof MlvError && error.code === 'MLV_TOOL_MISSING')
+      return {path, problem: 'is not there, or may not be started'}
+    if (error instanceof MlvError && error.code === 'MLV_TOOL_TIMEOUT')
+      return {path, problem: `gives no answer within ${START_DEADLINE_MS / 1000} s`}
+    if (error instanceof z.ZodError || error instanceof SyntaxError)
+      return {path, problem: 'is no Python: it gives no sensible answer'}
+    throw error
   }
 }
 

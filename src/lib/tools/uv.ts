@@ -72,5 +72,9 @@ export function describeInstallError(context: Context, error: unknown, what: str
       ],
     })
   }
-  return error
+  return new MlvError('MLV_TOOL_FAILED', `uv cannot install ${what}.`, {
+    cause: error,
+    details: error.details.slice(-6),
+    tryThis: [context.command('doctor')],
+  })
 }

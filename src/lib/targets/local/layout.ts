@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto'
 import {existsSync, realpathSync} from 'node:fs'
-import {tmpdir, userInfo} from 'node:os'
+import {tmpdir} from 'node:os'
 import {isAbsolute, join} from 'node:path'
 
 import type {Context} from '../../context.js'
@@ -42,7 +42,7 @@ export function layoutOf({environment, profile, projectDir, stateDir}: Context):
     authDb: join(data, 'auth.db'),
     artifacts: mlflow.artifacts === undefined ? join(data, 'artifacts') : inProject(mlflow.artifacts),
     storage: storage === undefined ? join(data, 'checkpoints') : inProject(storage),
-    rayTemp: join(environment.RAY_TMPDIR ?? shortTemp(), `mlv-${userInfo().uid}-${shortHash(stateDir)}`),
+    rayTemp: join(environment.RAY_TMPDIR ?? shortTemp(), `mlv-${process.getuid?.() ?? 0}-${shortHash(stateDir)}`),
     record: service => join(stateDir, 'services', `${service}.json`),
     log: service => join(stateDir, 'logs', `${service}.log`),
     credential: name => join(stateDir, 'credentials', name),
