@@ -35,8 +35,8 @@ export const mlflowPhase: Phase = {
       plan: [`Prepare ${(await storeOf(context)).name}`],
       async run() {
         const python = await jobPython(context)
-        // One that a killed setup left behind may be in the middle of making its tables.
-        await stopService(context, 'mlflow')
+        // One that a killed setup left behind may be in the middle of making its tables. PostgreSQL undoes what is cut off.
+        if (context.profile.settings.mlflow.store === undefined) await stopService(context, 'mlflow')
         await prepareStore(context, python, ADMIN)
       },
     },
