@@ -31,6 +31,7 @@ export const jobErrorCodes = {
     remedies: ['`mlv status` shows what runs.', '`mlv setup` starts what is missing; then `mlv jobs wait`.'],
   },
   MLV_JOB_NO_CODE: {exit: exitCodes.failed, meaning: 'The code of a job was not saved with its run.'},
+  MLV_DDP_FORM: {exit: exitCodes.usage, meaning: 'The processes of a training are not given as NODESxPROCS.'},
   MLV_SWEEP_PRESET: {exit: exitCodes.usage, meaning: 'The template has no such preset.'},
   MLV_SWEEP_SPACE: {exit: exitCodes.usage, meaning: 'A search space is empty, or not the one that a sweep began with.'},
   MLV_SWEEP_DURATION: {exit: exitCodes.usage, meaning: 'A time is not a number with s, m or h.'},

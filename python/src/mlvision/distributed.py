@@ -63,7 +63,7 @@ class Workers:
             model,
             device_ids=[self.device] if is_cuda else None,
             # Running statistics are the first one's, so that its checkpoint is everybody's.
-            broadcast_buffers=_has_statistics(model),
+            forward_sync_buffers=_has_statistics(model),
             gradient_as_bucket_view=True,
         )
 

@@ -14,7 +14,7 @@ export interface About {
 /** The order in which people meet commands; a command is listed by its first word. */
 const groups: readonly (readonly [string, readonly string[]])[] = [
   ['START', ['quickstart', 'init', 'setup', 'verify', 'status', 'open', 'logs', 'teardown']],
-  ['WORK', ['train', 'tune', 'jobs', 'templates']],
+  ['WORK', ['train', 'tune', 'ddp', 'jobs', 'templates']],
   ['HELP', ['doctor', 'explain', 'config', 'support', 'version']],
 ]
 

@@ -64,7 +64,7 @@ export async function planRerun(context: Context, platform: Platform, request: R
     experiment: spec.tracking.experiment_name,
     resources: spec.resources,
     retries: spec.retries,
-    work: changed?.work ?? spec.work,
+    work: changed ? sameKind(spec.work, changed.work) : spec.work,
     register: spec.register,
     parameters: changed?.values ?? saved.values,
     upload: code && uploadOf(list, code),
@@ -76,6 +76,11 @@ export async function planRerun(context: Context, platform: Platform, request: R
       commit: run.tags[tags.commit] ?? '',
     },
   }
+}
+
+/** What was trained on several processes is again. */
+function sameKind(old: JobPlan['work'], fresh: JobPlan['work']): JobPlan['work'] {
+  return old.type === 'ddp' && fresh.type === 'mlvision' ? {...old, training: fresh} : fresh
 }
 
 async function readerOf(platform: Platform, run: Run) {

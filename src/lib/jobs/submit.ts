@@ -5,6 +5,7 @@ import type {Run} from '../mlflow/runs.js'
 import type {JobsEndpoint} from '../types/target.js'
 import {formatBytes} from '../ui/duration.js'
 import {buildSpec, buildSubmission} from './build-spec.js'
+import {checkRoom} from './ddp-room.js'
 import type {JobPlan} from './plan.js'
 import type {Platform} from './platform.js'
 import type {RayClient, Submission} from './ray-client.js'
@@ -103,8 +104,9 @@ async function submitOnce(ray: RayClient, submission: Submission, runId: string)
   }
 }
 
-async function checkFit({command}: Context, ray: RayClient, {kind, resources}: JobPlan): Promise<void> {
+async function checkFit({command}: Context, ray: RayClient, {kind, resources, work}: JobPlan): Promise<void> {
   const machines = await ray.machines()
+  if (work.type === 'ddp') return checkRoom(command, machines, resources, work)
   if (machines.some(machine => machine.cpus >= resources.cpus && machine.gpus >= resources.gpus)) return
   const most = (of: (machine: (typeof machines)[number]) => number) => Math.max(0, ...machines.map(of))
   const lacks = most(machine => machine.gpus) < resources.gpus ? 'gpus' : 'cpus'

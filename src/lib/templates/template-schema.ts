@@ -75,6 +75,13 @@ export const templateFileSchema = z
         gpus: z.int().min(0).default(0).meta({description: 'GPUs that the work is given.'}),
       })
       .prefault({}),
+    processes: z
+      .string()
+      .regex(/^[1-9]\d{0,3}x[1-9]\d{0,3}$/, 'NODESxPROCS, such as 1x4')
+      .optional()
+      .meta({
+        description: 'How many nodes, and processes on each; of kind ddp alone. Resources are those of one process.',
+      }),
     parameters: z
       .record(parameterName, parameterSchema)
       .default({})

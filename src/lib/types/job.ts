@@ -29,6 +29,14 @@ const trainingSchema = z.strictObject({
 const workSchema = z.discriminatedUnion('type', [
   trainingSchema,
   z.strictObject({
+    type: z.literal('ddp'),
+    training: trainingSchema,
+    nodes: z.int().min(1),
+    processes: z.int().min(1).meta({description: 'Processes on each node; resources are those of one.'}),
+    elastic: z.boolean().meta({description: 'Whether those that are left go on when one is lost.'}),
+    preflight: z.boolean().meta({description: 'Whether each computes and is reached is tried first.'}),
+  }),
+  z.strictObject({
     type: z.literal('tune'),
     trial: trainingSchema.meta({description: 'What each trial trains, but for what varies.'}),
     search: searchSchema,

@@ -31,6 +31,8 @@ describe('the templates that mlv brings', () => {
     expect(entries.map(({name, problem}) => [name, problem])).toEqual([
       ['cifar10', undefined],
       ['cifar100', undefined],
+      ['ddp-1x4', undefined],
+      ['ddp-4x1', undefined],
       ['digits', undefined],
       ['digits-sweep', undefined],
       ['fashion-mnist', undefined],

@@ -39,6 +39,8 @@ def main() -> int:
     work = run_work
     if spec.work.type == "tune":
         from mlvision.entry.tune import run_sweep as work
+    elif spec.work.type == "ddp":
+        from mlvision.entry.ddp_driver import run_group as work
 
     try:
         code = work(spec, output, events, stopping)

@@ -68,6 +68,17 @@ class TuneWork(_Strict):
     search: dict[str, Any]
 
 
+class DdpWork(_Strict):
+    """Training with mlvision on ``nodes`` x ``processes``, each with the job's resources."""
+
+    type: Literal["ddp"]
+    training: MlvisionWork
+    nodes: int = Field(ge=1)
+    processes: int = Field(ge=1)
+    elastic: bool
+    preflight: bool
+
+
 class Register(_Strict):
     """The registered model that gets the result, and the alias that is set to it."""
 
@@ -85,7 +96,7 @@ class JobSpec(_Strict):
     tracking: Tracking
     credentials_file: str
     storage: str
-    work: Annotated[MlvisionWork | CommandWork | TuneWork, Field(discriminator="type")]
+    work: Annotated[MlvisionWork | CommandWork | TuneWork | DdpWork, Field(discriminator="type")]
     register_: Register | None = Field(alias="register")
 
     def to_json(self) -> str:

@@ -1,0 +1,94 @@
+import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
+import {loadTemplate} from '../templates/load-template.js'
+import {parameterValues} from '../templates/parameters.js'
+import {render} from '../templates/render.js'
+import {formatArgv} from '../tools/exec.js'
+import type {JobSpec} from '../types/job.js'
+import {checkName, makeName} from './names.js'
+import type {JobOutcome} from './outcome.js'
+import {type JobPlan, type TrainRequest, wrongKind} from './plan.js'
+import {type DryRun, dryRunOf, submitAndFollow, type TrainOptions} from './train.js'
+
+/** What was typed after `mlv ddp`. */
+export interface DdpRequest extends Omit<TrainRequest, 'argv' | 'cpus' | 'gpus'> {
+  /** NODESxPROCS, as it was typed. */
+  readonly processes?: string | undefined
+  readonly cpusPerWorker?: string | undefined
+  readonly gpusPerWorker?: string | undefined
+  readonly elastic?: boolean | undefined
+  readonly preflight?: boolean | undefined
+}
+
+const DEFAULT_TEMPLATE = 'ddp-1x4'
+
+/** Submits a training on several processes and follows it. */
+export async function ddp(context: Context, request: DdpRequest, options: TrainOptions): Promise<JobOutcome> {
+  return submitAndFollow(context, await planDdp(context, request), options)
+}
+
+/** Shows what would be sent. */
+export async function ddpDryRun(context: Context, request: DdpRequest): Promise<{value: DryRun; text: string}> {
+  return dryRunOf(context, await planDdp(context, request))
+}
+
+/** Decides everything that can be decided here; every wrong word of the request ends here. */
+export async function planDdp(context: Context, request: DdpRequest): Promise<JobPlan> {
+  if (request.name !== undefined) checkName(request.name)
+  if (request.idempotencyKey !== undefined) checkName(request.idempotencyKey, '--idempotency-key')
+  if (request.register !== undefined) checkName(request.register, '--register')
+  const typed = request.processes === undefined ? undefined : parseProcesses(context, request.processes)
+  const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
+  const parameters = await parameterValues(context, {...request, template})
+  const {resources, work} = render(template, parameters)
+  if (template.kind !== 'ddp' || work.type !== 'mlvision') throw wrongKind(context, template)
+  const {nodes, processes} = typed ?? parseProcesses(context, template.processes ?? '1x1')
+  const name = request.name ?? makeName(template.name)
+  return {
+    kind: 'ddp',
+    name,
+    isNameChosen: request.name !== undefined,
+    submissionId: request.idempotencyKey ?? name,
+    template: template.name,
+    experiment: request.experiment ?? template.name,
+    resources: {
+      cpus: share(context, request.cpusPerWorker, '--cpus-per-worker') ?? resources.cpus,
+      gpus: share(context, request.gpusPerWorker, '--gpus-per-worker') ?? resources.gpus,
+    },
+    // A process that is lost ends the job, or with --elastic the others go on: Ray starts nothing again by itself.
+    retries: 0,
+    work: {
+      type: 'ddp',
+      training: work,
+      nodes,
+      processes,
+      elastic: request.elastic ?? false,
+      preflight: request.preflight ?? false,
+    } satisfies JobSpec['work'],
+    register: request.register === undefined ? null : {model: request.register, alias: 'candidate'},
+    parameters,
+    upload: undefined,
+    commandLine: formatArgv(request.words),
+  }
+}
+
+/** `2x4` → two nodes with four processes each. */
+function parseProcesses({command}: Context, text: string): {nodes: number; processes: number} {
+  const [, nodes, processes] = /^([1-9]\d{0,3})[xX]([1-9]\d{0,3})$/.exec(text) ?? []
+  if (nodes === undefined || processes === undefined) {
+    throw new MlvError('MLV_DDP_FORM', `-j ${JSON.stringify(text)} is not NODESxPROCS, such as 1x4 or 2x8.`, {
+      tryThis: [command('ddp -j 1x2')],
+    })
+  }
+  return {nodes: Number(nodes), processes: Number(processes)}
+}
+
+/** A part of a CPU or GPU may be asked for, so that more processes than CPUs can be tried on a small machine. */
+function share({command}: Context, text: string | undefined, flag: string): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d+(\.\d+)?$/.test(text) && (value > 0 || flag === '--gpus-per-worker')) return value
+  throw new MlvError('MLV_DDP_FORM', `${flag} ${JSON.stringify(text)} is not a number such as 1 or 0.5.`, {
+    tryThis: [command(`ddp ${flag} 1`)],
+  })
+}
