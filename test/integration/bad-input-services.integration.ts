@@ -91,6 +91,9 @@ describe('a running job', () => {
     expect(stdout).toContain('survivor succeeded')
     const {run} = JSON.parse((await journey.mlv('jobs', 'show', 'survivor', '--json')).stdout)
     expect(await steps(run.id)).toEqual(Array.from({length: 25}, (_, index) => index + 1))
+    expect((await journey.mlv('jobs', 'show', 'survivor')).stdout).toMatch(
+      /^course +[▁-█]{25} {2}val_accuracy, 25 points$/m,
+    )
   })
 
   it('whose Ray is killed is failed, says why, and leaves no process', async () => {

@@ -1,5 +1,7 @@
 import type {Context} from '../context.js'
+import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
+import {sparkline} from '../ui/sparkline.js'
 import {reconcile} from './list.js'
 import type {Platform} from './platform.js'
 import type {RayJob} from './ray-client.js'
@@ -12,6 +14,8 @@ export interface JobDetails extends JobRecord {
   readonly git: {readonly commit: string; readonly branch: string; readonly dirty: boolean} | null
   readonly params: Readonly<Record<string, string>>
   readonly ray_message: string | null
+  /** The metric that the job is judged by, step by step; null where none has a course. */
+  readonly curve: {readonly metric: string; readonly values: readonly number[]} | null
 }
 
 /** One job with its run and what Ray says of it now. */
@@ -49,7 +53,18 @@ export async function showJob(context: Context, platform: Platform, name: string
     git: commit ? {commit, branch: run.tags[tags.branch] ?? '', dirty: run.tags[tags.dirty] === 'true'} : null,
     params: run.params,
     ray_message: job?.message ?? null,
+    curve: await curveOf(mlflow, run),
   }
+}
+
+async function curveOf(mlflow: MlflowClient, run: Run): Promise<JobDetails['curve']> {
+  const names = Object.keys(run.metrics)
+  const own = names.filter(name => !name.startsWith('system/')).toSorted()
+  const metric = ['val_accuracy', 'val_loss', 'train_loss'].find(name => names.includes(name)) ?? own[0]
+  if (metric === undefined) return null
+  const points = await mlflow.runs.metricHistory(run.id, metric)
+  const values = points.toSorted((one, other) => one.step - other.step).map(({value}) => value)
+  return values.length > 1 ? {metric, values} : null
 }
 
 /** `name  value` lines for people. */
@@ -67,6 +82,9 @@ export function describeJob(job: JobDetails): string {
     ['asks for', `${job.resources.cpus} CPUs, ${job.resources.gpus} GPUs`],
     ...(job.git ? [['commit', job.git.commit.slice(0, 12) + (job.git.dirty ? ' with uncommitted changes' : '')]] : []),
     ...metrics,
+    ...(job.curve
+      ? [['course', `${sparkline(job.curve.values)}  ${job.curve.metric}, ${job.curve.values.length} points`]]
+      : []),
     ['run', job.run.url],
   ]
   const width = Math.max(...rows.map(([label = '']) => label.length))

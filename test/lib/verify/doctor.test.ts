@@ -1,4 +1,4 @@
-import {chmod, mkdir, writeFile} from 'node:fs/promises'
+import {chmod, mkdir, stat, writeFile} from 'node:fs/promises'
 import {createServer} from 'node:net'
 import {join} from 'node:path'
 import {describe, expect, it} from 'vitest'
@@ -8,6 +8,7 @@ import {listenerOf} from '../../../src/lib/tools/listeners.js'
 import {findPythons} from '../../../src/lib/tools/python.js'
 import {formatDoctor} from '../../../src/lib/verify/doctor/format.js'
 import {platformChecks} from '../../../src/lib/verify/doctor/platform.js'
+import {examine} from '../../../src/lib/verify/doctor/run.js'
 import {toolChecks} from '../../../src/lib/verify/doctor/tools.js'
 import {projectContext} from '../../_helpers/project-context.js'
 import {temporaryFolder} from '../../_helpers/temporary-folder.js'
@@ -58,6 +59,12 @@ describe('mlv doctor', () => {
     await chmod(file, 0o644)
     expect(await look()).toMatchObject({state: 'bad', found: expect.stringContaining('credentials/admin')})
     expect((await look()).fix?.[0]).toContain(`chmod -R go-rwx ${context.stateDir}`)
+    const mended = (await examine({context, problem: undefined}, {isFixing: true})).checks
+    expect(mended.find(({id}) => id === 'state-folder')).toMatchObject({
+      state: 'good',
+      mended: 'others may no longer read 1 of its files and folders',
+    })
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
   })
 
   it('shows what is wrong with mlv.yaml instead of ending there', async () => {
@@ -78,7 +85,7 @@ describe('mlv doctor', () => {
   })
 
   it('puts under each finding what mends it, and counts', () => {
-    const shared = {group: 'Tools', id: 'x'}
+    const shared = {mended: null, group: 'Tools', id: 'x'}
     const text = formatDoctor({
       profile: 'local',
       good: 1,

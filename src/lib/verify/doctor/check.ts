@@ -26,6 +26,8 @@ export interface Check {
   readonly title: string
   readonly group: (typeof groups)[number]
   look(patient: Patient): Promise<Finding>
+  /** Mends what `look` found where nothing can be lost by it; says what was done, nothing where there was nothing. */
+  mend?(patient: Patient): Promise<string | undefined>
 }
 
 export interface CheckResult {
@@ -35,6 +37,8 @@ export interface CheckResult {
   readonly state: FindingState
   readonly found: string
   readonly fix: readonly string[]
+  /** What `--fix` did here. */
+  readonly mended: string | null
 }
 
 export interface DoctorResult {

@@ -8,8 +8,9 @@ export function formatDoctor({bad, checks, good, warnings}: DoctorResult): strin
   const blocks = groups.map(group => {
     const lines = checks
       .filter(check => check.group === group)
-      .flatMap(({fix, found, state, title}) => [
+      .flatMap(({fix, found, mended, state, title}) => [
         `  ${symbols[state]} ${title.padEnd(width)}  ${found}`,
+        ...(mended === null ? [] : [`    ${' '.repeat(width)}  mended: ${mended}`]),
         ...fix.map(line => `    ${' '.repeat(width)}  → ${line}`),
       ])
     return [group, ...lines].join('\n')

@@ -1,4 +1,4 @@
-import {readdir, readFile, stat} from 'node:fs/promises'
+import {chmod, readdir, readFile, stat} from 'node:fs/promises'
 import {join, relative} from 'node:path'
 import {z} from 'zod'
 
@@ -11,7 +11,7 @@ import type {Check, Finding, Patient} from './check.js'
 
 export const platformChecks: readonly Check[] = [
   {id: 'settings', title: 'Settings', group: 'Platform', look: async patient => lookAtSettings(patient)},
-  {id: 'state-folder', title: 'State folder', group: 'Platform', look: lookAtStateFolder},
+  {id: 'state-folder', title: 'State folder', group: 'Platform', look: lookAtStateFolder, mend: closeStateFolder},
   {id: 'ports', title: 'Ports', group: 'Platform', look: lookAtPorts},
   {id: 'mlflow', title: 'MLflow', group: 'Platform', look: patient => lookAtService(patient, 'mlflow')},
   {id: 'ray', title: 'Ray', group: 'Platform', look: patient => lookAtService(patient, 'ray')},
@@ -50,6 +50,20 @@ async function lookAtStateFolder({context}: Patient): Promise<Finding> {
     found: `others on this machine may read ${open.map(path => relative(context.projectDir, path) || path).join(', ')}`,
     fix: [`chmod -R go-rwx ${quoted(stateDir)}`],
   }
+}
+
+/** Takes from others what is no business of theirs; the folders of data below are reached through the first one alone. */
+async function closeStateFolder({context: {stateDir}}: Patient): Promise<string | undefined> {
+  const folder = join(stateDir, 'credentials')
+  const paths = [stateDir, folder, ...(await readdir(folder).catch(() => [])).map(name => join(folder, name))]
+  let closed = 0
+  for (const path of paths) {
+    const mode = (await stat(path).catch(() => undefined))?.mode ?? 0
+    if ((mode & 0o077) === 0) continue
+    await chmod(path, mode & 0o700)
+    closed += 1
+  }
+  return closed === 0 ? undefined : `others may no longer read ${closed} of its files and folders`
 }
 
 /** The ports of the profile, or those that setup tries first, and who listens on them. */
