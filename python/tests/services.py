@@ -159,6 +159,9 @@ class RayHead(Service):
             "RAY_ADDRESS": f"127.0.0.1:{gcs}",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
+            # Else Ray takes the machine's outer address for its own.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
         }
         self._probe = (f"http://127.0.0.1:{dashboard}/api/jobs/", {"Authorization": f"Bearer {token.read_text()}"})
         argv = [str(PYTHON / "ray_head.py"), "start", "--head", "--block", "--node-ip-address=127.0.0.1"]
