@@ -1,0 +1,1 @@
+export function clusterTool(name: 'helm3' | 'helm4' | 'kubectl'): string
