@@ -55,11 +55,13 @@ async function settingsPage(load) {
 }
 
 function templatesPage() {
-  const rows = ['digits', 'fashion-mnist', 'cifar10', 'cifar100', 'script', 'digits-sweep'].map(name => {
-    const {summary, parameters} = parse(read(`templates/${name}/template.yaml`))
-    const defaults = ['data.name', 'model.name', 'epochs'].filter(key => key in parameters)
-    return [`\`${name}\``, summary, defaults.map(key => `\`${key}\` ${parameters[key].default}`).join(', ')]
-  })
+  const rows = ['digits', 'fashion-mnist', 'cifar10', 'cifar100', 'script', 'digits-sweep', 'cifar10-sweep'].map(
+    name => {
+      const {summary, parameters} = parse(read(`templates/${name}/template.yaml`))
+      const defaults = ['data.name', 'model.name', 'epochs'].filter(key => key in parameters)
+      return [`\`${name}\``, summary, defaults.map(key => `\`${key}\` ${parameters[key].default}`).join(', ')]
+    },
+  )
   return between(read('docs/templates.md'), 'templates', table(['name', 'what it is', 'defaults'], rows))
 }
 

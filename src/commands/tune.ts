@@ -4,8 +4,8 @@ import {BaseCommand} from '../lib/cli/base-command.js'
 import {endWithJob} from '../lib/cli/job-end.js'
 import {tuneFlags} from '../lib/cli/tune-flags.js'
 import type {JobResult} from '../lib/jobs/outcome.js'
-import type {DryRun} from '../lib/jobs/train.js'
 import {tune, tuneDryRun} from '../lib/jobs/tune.js'
+import type {SweepEstimate} from '../lib/jobs/tune-estimate.js'
 
 export default class Tune extends BaseCommand {
   static override summary = 'Search for good parameters with many trials, as one tracked job.'
@@ -29,7 +29,7 @@ sweep. Ctrl-C stops following, never the sweep. Ends with 100 when it failed, 10
 
   static override flags = tuneFlags
 
-  async run(): Promise<JobResult | DryRun> {
+  async run(): Promise<JobResult | SweepEstimate> {
     // Taken before parsing, which writes over this.argv.
     const words = ['mlv', 'tune', ...this.argv]
     const {args, flags} = await this.parse(Tune)

@@ -65,6 +65,11 @@ export const tuneFlags = {
     summary: 'Train the best anew on the full budget.',
   }),
   ...trainFlags,
+  'dry-run': Flags.boolean({
+    env: 'MLV_DRY_RUN',
+    helpGroup: 'OUTPUT',
+    summary: 'Say how many trials of what length, and how long; one epoch is measured.',
+  }),
   cpus: Flags.integer({
     env: 'MLV_CPUS',
     helpGroup: 'JOB',

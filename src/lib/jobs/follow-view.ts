@@ -77,6 +77,7 @@ export function createFollowView(live: LiveArea, isTerminal = false): FollowView
         progress.stop = event
         return
       case 'checkpoint':
+      case 'measured':
         return
       case 'sweep':
         progress.sweep = {start: event}

@@ -66,7 +66,7 @@ export async function outcomeOf({
     model: progress.result?.model ?? null,
     ...(progress.sweep?.end && {sweep: sweepResult(progress.sweep.end)}),
   }
-  const error = errorOf(context, result)
+  const error = errorOf(context, result, run.tags[tags.kind] === 'tune')
   const text = result.sweep
     ? sweepText(context, {...result, sweep: result.sweep}, progress)
     : describe(result, progress)
@@ -83,19 +83,20 @@ function reasonOf(job: RayJob | undefined, {failure, stop}: Progress, run: Run):
   return (job && rayReason(job)) ?? (job ? null : 'Ray no longer knows the job')
 }
 
-function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult): MlvError | undefined {
+function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult, isSweep: boolean): MlvError | undefined {
+  const again = command(isSweep ? `tune resume ${job.name}` : `jobs rerun ${job.name}`)
   // The driver's own words for a plain exit code would say it twice.
   const isPlain = /^It ended with exit code/.test(job.reason ?? '')
   const because = job.reason && !isPlain ? `: ${job.reason.replace(/[.\s]+$/, '')}.` : '.'
   const exit = job.exit_code === null || job.exit_code === 0 ? '' : ` with exit code ${job.exit_code}`
   if (job.state === 'failed') {
     return new MlvError('MLV_JOB_FAILED', `The job ${job.name} failed${exit}${because}`, {
-      tryThis: [command(`jobs logs ${job.name} --tail 50`), command(`jobs rerun ${job.name}`), `Look at ${run.url}`],
+      tryThis: [command(`jobs logs ${job.name} --tail 50`), again, `Look at ${run.url}`],
     })
   }
   if (job.state === 'stopped') {
     return new MlvError('MLV_JOB_STOPPED', `The job ${job.name} was stopped${because}`, {
-      tryThis: [command(`jobs rerun ${job.name}`), `Look at ${run.url}`],
+      tryThis: [again, `Look at ${run.url}`],
     })
   }
   return undefined

@@ -104,7 +104,8 @@ async function submitOnce(ray: RayClient, submission: Submission, runId: string)
   }
 }
 
-async function checkFit({command}: Context, ray: RayClient, {kind, resources, work}: JobPlan): Promise<void> {
+/** Refuses at once what would wait for ever. */
+export async function checkFit({command}: Context, ray: RayClient, {kind, resources, work}: JobPlan): Promise<void> {
   const machines = await ray.machines()
   if (work.type === 'ddp') return checkRoom(command, machines, resources, work)
   if (machines.some(machine => machine.cpus >= resources.cpus && machine.gpus >= resources.gpus)) return

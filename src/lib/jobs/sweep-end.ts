@@ -47,7 +47,7 @@ export function sweepText(
     `Run    ${run.url}`,
     'Next:',
     `  ${command(`train ${set.join(' ')}`)}`,
-    `  ${command('open mlflow')}`,
+    `  ${command(`tune resume ${job.name} --trials +50`)}`,
     `  ${command(`jobs show ${job.name}`)}`,
   ].join('\n')
 }

@@ -9,7 +9,7 @@ import {planJob, type TrainRequest} from './plan.js'
 import {withPlatform} from './platform.js'
 import type {Submission} from './ray-client.js'
 import {uploadRecord} from './save-record.js'
-import {submitJob} from './submit.js'
+import {type Submitted, submitJob} from './submit.js'
 
 export interface TrainOptions {
   /** Returns as soon as Ray has the job. */
@@ -33,22 +33,31 @@ export async function train(context: Context, request: TrainRequest, options: Tr
 export async function submitAndFollow(context: Context, plan: JobPlan, options: TrainOptions): Promise<JobOutcome> {
   return withPlatform(context, async platform => {
     const submitted = await submitJob(context, platform, plan)
-    const {isNew, mlflow, name, run, submissionId} = submitted
-    const url = runUrl(mlflow.url, run.experimentId, run.id)
-    context.reporter.note(`${isNew ? 'Job' : 'That key was used before; this is its job'} ${name}: ${url}`)
-    if (!options.isDetached) return follow({context, ...submitted, waitMs: options.waitMs})
-    const next = [`jobs logs ${name} -f`, `jobs wait ${name}`, `jobs stop ${name}`].map(context.command)
-    context.reporter.note(['Next:', ...next.map(line => `  ${line}`)].join('\n'))
-    return {
-      text: name,
-      result: {
-        job: {id: submissionId, name, state: 'queued', exit_code: null, reason: null},
-        run: {id: run.id, url},
-        metrics: {},
-        model: null,
-      },
-    }
+    return followSubmitted(context, submitted, options)
   })
+}
+
+/** Names the job and its run, then follows it, or says how to. */
+export async function followSubmitted(
+  context: Context,
+  submitted: Submitted,
+  options: TrainOptions,
+): Promise<JobOutcome> {
+  const {isNew, mlflow, name, run, submissionId} = submitted
+  const url = runUrl(mlflow.url, run.experimentId, run.id)
+  context.reporter.note(`${isNew ? 'Job' : 'That key was used before; this is its job'} ${name}: ${url}`)
+  if (!options.isDetached) return follow({context, ...submitted, waitMs: options.waitMs})
+  const next = [`jobs logs ${name} -f`, `jobs wait ${name}`, `jobs stop ${name}`].map(context.command)
+  context.reporter.note(['Next:', ...next.map(line => `  ${line}`)].join('\n'))
+  return {
+    text: name,
+    result: {
+      job: {id: submissionId, name, state: 'queued', exit_code: null, reason: null},
+      run: {id: run.id, url},
+      metrics: {},
+      model: null,
+    },
+  }
 }
 
 /** Shows exactly what would be sent, without asking the platform; what only it knows stands in angle brackets. */

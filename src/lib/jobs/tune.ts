@@ -1,6 +1,7 @@
 import type {Context} from '../context.js'
 import type {JobOutcome} from './outcome.js'
-import {type DryRun, dryRunOf, submitAndFollow, type TrainOptions} from './train.js'
+import {submitAndFollow, type TrainOptions} from './train.js'
+import {estimateSweep, type SweepEstimate} from './tune-estimate.js'
 import {planTune, type TuneRequest} from './tune-plan.js'
 
 /** Submits a sweep and follows it. */
@@ -8,7 +9,10 @@ export async function tune(context: Context, request: TuneRequest, options: Trai
   return submitAndFollow(context, await planTune(context, request), options)
 }
 
-/** Shows what would be sent. */
-export async function tuneDryRun(context: Context, request: TuneRequest): Promise<{value: DryRun; text: string}> {
-  return dryRunOf(context, await planTune(context, request))
+/** Says how many trials of what length it would be, and how long they would take. */
+export async function tuneDryRun(
+  context: Context,
+  request: TuneRequest,
+): Promise<{value: SweepEstimate; text: string}> {
+  return estimateSweep(context, await planTune(context, request))
 }

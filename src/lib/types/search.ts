@@ -106,6 +106,11 @@ export const sweepEvents = [
     reason: z.string().nullable(),
   }),
   z.strictObject({
+    event: z.literal('measured'),
+    epoch_seconds: z.number().positive(),
+    places: count.meta({description: 'Trials that fit side by side.'}),
+  }),
+  z.strictObject({
     event: z.literal('sweep_end'),
     counts: z.strictObject({finished: tally, stopped_early: tally, failed: tally, interrupted: tally}),
     trials: count,

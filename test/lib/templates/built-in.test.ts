@@ -30,6 +30,7 @@ describe('the templates that mlv brings', () => {
   it('can all be used', () => {
     expect(entries.map(({name, problem}) => [name, problem])).toEqual([
       ['cifar10', undefined],
+      ['cifar10-sweep', undefined],
       ['cifar100', undefined],
       ['ddp-1x4', undefined],
       ['ddp-4x1', undefined],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -22,7 +23,8 @@ from mlvision.search.settings import SearchSettings, parse_settings, rungs
 from mlvision.search.sweep import Sweep
 from mlvision.search.sweep_events import SweepEvents
 from mlvision.search.trial_runs import TrialRuns
-from mlvision.tracking_client import TrackingClient
+from mlvision.tracking_client import REASON, Entry, TrackingClient
+from mlvision.tracking_http import TrackingUnavailable, insist
 from mlvision.tracking_reason import describe, locate
 
 _PATIENCE = 120.0  # seconds that MLflow may take at the end
@@ -45,15 +47,15 @@ def run_sweep(spec: JobSpec, output: Output, events: EventWriter, stopping: Stop
     except TrainingError as error:
         events.emit("failed", error=describe(error), where=locate(error))
         return 2
-    environment = _connect_with_code()
+    environment = connect_with_code()
     stopping.take_signals()
     check_fit(spec)
-    places = _places(spec, settings)
-    _say_start(events, sweep, places)
+    count = places(spec, settings)
+    _say_start(events, sweep, count)
     began = time.monotonic()
     for record in sweep.kept:
         runs.changed(record)  # whatever an earlier session did not get to write
-    error = _search(spec, sweep, places, stopping)
+    error = _search(spec, sweep, count, stopping)
     _tidy(sweep)
 
     from mlvision.entry import tune_end
@@ -63,11 +65,17 @@ def run_sweep(spec: JobSpec, output: Output, events: EventWriter, stopping: Stop
 
 
 def _runs(spec: JobSpec, say: Any) -> TrialRuns:
-    client = TrackingClient.sign_in(spec.tracking.uri, sign_in(spec))
-    return TrialRuns(client, spec.tracking.run_id, spec.tracking.experiment_id, say)
+    client, run_id = TrackingClient.sign_in(spec.tracking.uri, sign_in(spec)), spec.tracking.run_id
+    with contextlib.suppress(TrackingUnavailable):
+        run = insist(lambda: client.run(run_id), 5.0)
+        if run.status != "RUNNING":  # an earlier session has ended it
+            client.update_run(run_id, "RUNNING")
+        if REASON in run.tags:
+            client.post(Entry("runs/delete-tag", {"run_id": run_id, "key": REASON}))
+    return TrialRuns(client, run_id, spec.tracking.experiment_id, say)
 
 
-def _connect_with_code() -> dict[str, Any]:
+def connect_with_code() -> dict[str, Any]:
     """Connect so that actors have the job's files and mlvision; the job's own spec is nothing to them."""
     config = cast("dict[str, Any]", json.loads(os.environ.get(CONFIG, "{}")))
     environment = cast("dict[str, Any]", config.get("runtime_env", {}))
@@ -77,7 +85,7 @@ def _connect_with_code() -> dict[str, Any]:
     return environment
 
 
-def _places(spec: JobSpec, settings: SearchSettings) -> int:
+def places(spec: JobSpec, settings: SearchSettings) -> int:
     """Count how many trials fit side by side, and no more than was asked for."""
     cpus, gpus = spec.resources.cpus, spec.resources.gpus
     fits = [

@@ -1,0 +1,54 @@
+import {describe, expect, it} from 'vitest'
+
+import {gridSize, reckon} from '../../../src/lib/jobs/tune-estimate.js'
+import {spaceDifference} from '../../../src/lib/jobs/tune-resume.js'
+import type {Search} from '../../../src/lib/types/search.js'
+
+const space: Search['space'] = {
+  momentum: {type: 'uniform', min: 0.5, max: 0.9, points: 2, when: {method: 'sgd'}},
+  lr: {type: 'loguniform', min: 0.001, max: 0.1, points: 3},
+  method: {type: 'choice', values: ['adamw', 'sgd']},
+  size: {type: 'randint', min: 32, max: 34},
+}
+const search = (changes: Partial<Search>): Search => ({
+  space,
+  metric: 'val_accuracy',
+  mode: 'max',
+  trials: 90,
+  algorithm: 'random',
+  scheduler: 'asha',
+  grace: 1,
+  reduction: 3,
+  concurrency: null,
+  max_time: null,
+  max_failures: null,
+  keep: 3,
+  seed: 0,
+  best: 'report',
+  retrain_epochs: null,
+  restart_errored: false,
+  ...changes,
+})
+
+describe('what a sweep comes to', () => {
+  it('counts the combinations of a grid, those of a condition only where it holds', () => {
+    expect(gridSize(space)).toBe(3 * 3 * (1 + 2))
+  })
+
+  it('lets pass a share at each rung', () => {
+    expect(reckon(search({}), 9)).toEqual({trials: 90, rungs: [1, 3], expected_epochs: 210, most_epochs: 810})
+    expect(reckon(search({scheduler: 'none'}), 9)).toMatchObject({rungs: [], expected_epochs: 810})
+    expect(reckon(search({algorithm: 'grid'}), 2)).toMatchObject({trials: 27})
+  })
+})
+
+describe('a sweep that is resumed', () => {
+  it('is told what of its space its template has changed since', () => {
+    expect(spaceDifference(space, space)).toEqual([])
+    const {size: _, ...others} = space
+    expect(spaceDifference(space, {...others, lr: {type: 'uniform', min: 0, max: 1}})).toEqual([
+      'lr: was loguniform from 0.001 to 0.1, is uniform from 0 to 1',
+      'size: was randint from 32 to 34, is not varied',
+    ])
+  })
+})
