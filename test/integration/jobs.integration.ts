@@ -1,9 +1,11 @@
 import {mkdir, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
-
+import {createMlflowClient} from '../../src/lib/mlflow/client.js'
+import {Secret} from '../../src/lib/tools/secret.js'
 import {eightWriters} from '../_helpers/eight-writers.js'
 import {type Journey, startJourney} from '../_helpers/journey.js'
+import {root} from '../_helpers/source-tree.js'
 
 /** Says what it got, and ends with the exit code that it is told. */
 const echo = `import json, os, sys
@@ -108,6 +110,32 @@ describe('a job that goes on', () => {
     expect(JSON.parse(await readFile(join(journey.folder, 'out/job/spec.json'), 'utf8')).work.argv).toContain('saved')
   })
 })
+
+describe('a job of an mlv with other packages', () => {
+  it('runs again with just the packages that were saved with it', async () => {
+    const names = 'import importlib.metadata as m; print("PACKAGES", sorted(d.name for d in m.distributions()))'
+    const {stdout} = await journey.mlv('train', '--json', '-n', 'older', '--', 'python', '-c', names)
+    await saveOtherPackages(journey, JSON.parse(stdout).run.id, 'six')
+    const again = await journey.mlv('jobs', 'rerun', 'older', '-n', 'older-again', '--json')
+    expect({code: again.code, stderr: again.stderr}).toMatchObject({code: 0})
+    expect(again.stderr).toContain("PACKAGES ['six']")
+    const third = await journey.mlv('jobs', 'rerun', 'older-again', '--json')
+    expect(third.stderr).toContain("PACKAGES ['six']")
+  })
+})
+
+/** Makes the run look as if only one package, with its hashes, had been in its lock. */
+async function saveOtherPackages({stateDir}: Journey, runId: string, name: string): Promise<void> {
+  const {username, password} = JSON.parse(await readFile(join(stateDir, 'credentials', 'admin.json'), 'utf8'))
+  const ports = JSON.parse(await readFile(join(stateDir, 'ports.json'), 'utf8'))
+  const url = `http://127.0.0.1:${ports.mlflow}`
+  const {artifacts, runs} = createMlflowClient({url, username, password: new Secret(password)})
+  const lock = await readFile(join(root, 'python', 'requirements.lock'), 'utf8')
+  const entry = new RegExp(`^${name}==.*(\\n {4}--hash.*)+`, 'm').exec(lock)?.[0] ?? ''
+  const {artifactUri} = await runs.get(runId)
+  await artifacts.upload(artifactUri, 'job/requirements.lock', `${entry}\n`)
+  await artifacts.upload(artifactUri, 'job/torch-versions.json', '{}')
+}
 
 describe('wrong words', () => {
   it.each([

@@ -11,8 +11,9 @@ import {submitAndFollow} from '../../lib/jobs/train.js'
 export default class JobsRerun extends BaseCommand {
   static override summary = 'Run a job again as it was, from what was saved with its run.'
 
-  static override description = `Takes the code, the parameters and the resources of the earlier job, not those of the
-folder you stand in.`
+  static override description =
+    `Takes the code, the parameters, the resources and the packages of the earlier job, not those of
+the folder you stand in. Where mlv's packages have changed since, an environment with the old ones is made first.`
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> digits-amber-x3f2', description: 'The same again.'},

@@ -35,6 +35,7 @@ export function buildSpec(
     storage: `${at.jobs.storage.replace(/\/$/, '')}/${plan.name}`,
     work: plan.work,
     register: plan.register,
+    python: plan.python ?? null,
   } satisfies JobSpec)
 }
 

@@ -7,6 +7,7 @@ import {type ParameterValues, parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import {formatArgv} from '../tools/exec.js'
 import type {JobKind, JobSpec} from '../types/job.js'
+import type {Packages} from '../types/target.js'
 import {checkName, makeName} from './names.js'
 import {checkNamed, listUpload, type UploadList} from './upload-files.js'
 import {type Package, pack} from './upload-package.js'
@@ -54,8 +55,14 @@ export interface JobPlan {
   readonly upload: PlannedUpload | undefined
   readonly commandLine: string
   readonly rerunOf?: string
-  /** The patch and the lock of the job that is run again, instead of today's. */
-  readonly saved?: {readonly patch: string | undefined; readonly lock: string | undefined; readonly commit: string}
+  /** The patch and the packages of the job that is run again, instead of today's. */
+  readonly saved?: {
+    readonly patch: string | undefined
+    readonly packages: Packages | undefined
+    readonly commit: string
+  }
+  /** The interpreter of the work, where it is not the platform's own. */
+  readonly python?: string
 }
 
 const DEFAULT_TEMPLATE = 'digits'

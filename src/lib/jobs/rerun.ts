@@ -4,16 +4,19 @@ import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
 import {isMissing} from '../mlflow/mlflow-error.js'
 import type {Run} from '../mlflow/runs.js'
+import {resolveTarget} from '../targets/resolve.js'
 import {loadTemplate} from '../templates/load-template.js'
 import {type ParameterValues, parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import {formatArgv} from '../tools/exec.js'
-import {jobSpecSchema} from '../types/job.js'
+import {type JobSpec, jobSpecSchema} from '../types/job.js'
+import type {Packages} from '../types/target.js'
 import {checkName, makeName} from './names.js'
+import {hashOf, readPackages} from './packages.js'
 import type {JobPlan, PlannedUpload} from './plan.js'
 import type {Platform} from './platform.js'
 import {tags} from './record.js'
-import {files, hashOf, readLock} from './save-record.js'
+import {files} from './save-record.js'
 import {findJob} from './show.js'
 import {packageOf} from './upload-package.js'
 
@@ -39,20 +42,21 @@ export async function planRerun(context: Context, platform: Platform, request: R
   if (request.name !== undefined) checkName(request.name)
   const {name: old, run} = await findJob(context, platform, request.of)
   const read = await readerOf(platform, run)
-  const [specText, parametersText, uploadText, patch, lock, code] = await Promise.all([
+  const [specText, parametersText, uploadText, patch, packages, code] = await Promise.all([
     read(files.spec),
     read(files.parameters),
     read(files.upload),
     read(files.patch),
-    read(files.lock),
+    savedPackages(read),
     read(files.code),
   ])
   if (!specText || !parametersText || !uploadText) throw notSaved(context, old)
-  const spec = jobSpecSchema.parse(JSON.parse(specText.toString()))
+  // A job of an earlier mlv had no interpreter of its own.
+  const spec = jobSpecSchema.parse({python: null, ...JSON.parse(specText.toString())})
   const saved = savedParameters.parse(JSON.parse(parametersText.toString()))
   const list = savedUpload.parse(JSON.parse(uploadText.toString()))
   if (list.files.length > 0 && !code) throw notSaved(context, old)
-  await warnOfLock(context, run, old)
+  const python = await interpreterOf(context, spec, {packages, name: old})
   const changed = await applySet(context, saved, request.set)
   const name = request.name ?? makeName(spec.job.template ?? old.replace(/-[a-z]+-[a-z0-9]{4}$/, ''))
   return {
@@ -72,15 +76,24 @@ export async function planRerun(context: Context, platform: Platform, request: R
     rerunOf: old,
     saved: {
       patch: patch?.toString(),
-      lock: lock?.toString(),
+      packages,
       commit: run.tags[tags.commit] ?? '',
     },
+    ...(python !== undefined && {python}),
   }
 }
 
 /** What was trained on several processes is again. */
 function sameKind(old: JobPlan['work'], fresh: JobPlan['work']): JobPlan['work'] {
   return old.type === 'ddp' && fresh.type === 'mlvision' ? {...old, training: fresh} : fresh
+}
+
+type Read = (path: string) => Promise<Buffer<ArrayBuffer> | undefined>
+
+async function savedPackages(read: Read): Promise<Packages | undefined> {
+  const [lock, torch, requirements] = await Promise.all([read(files.lock), read(files.torch), read(files.requirements)])
+  if (!lock || !torch) return undefined
+  return {lock: `${lock}`, torch: `${torch}`, ...(requirements && {requirements: `${requirements}`})}
 }
 
 async function readerOf(platform: Platform, run: Run) {
@@ -123,12 +136,37 @@ async function applySet(
   return {values, work: render(template, values).work}
 }
 
-/** Code and parameters come back as they were; the environment is that of the platform, and may have moved on. */
-async function warnOfLock(context: Context, run: Run, name: string): Promise<void> {
-  const now = await readLock(context)
-  const then = run.tags[tags.lock]
-  if (then === undefined || now === undefined || hashOf(now) === then) return
-  context.reporter.warn(`The packages of this mlv are not those that ${name} ran with; results may differ.`)
+/** The packages come back too, where they are not today's: the work gets an interpreter that has just those. */
+async function interpreterOf(
+  context: Context,
+  {work}: Pick<JobSpec, 'work'>,
+  {name, packages}: {name: string; packages: Packages | undefined},
+): Promise<string | undefined> {
+  const {reporter} = context
+  const now = await readPackages(context)
+  if (packages && now && hashOf(packages) === hashOf(now)) return undefined
+  if (!packages) {
+    reporter.warn(`Which packages ${name} ran with was not saved; it runs with today's.`)
+    return undefined
+  }
+  if (work.type === 'tune') {
+    reporter.warn(`The packages of this mlv are not those that ${name} ran with, and trials run with today's.`)
+    return undefined
+  }
+  const target = await resolveTarget(context)
+  const board = reporter.tasks()
+  const task = board.add(`Packages that ${name} ran with`)
+  task.start()
+  try {
+    const python = await target.interpreterWith(context, packages, {update: detail => task.update(detail)})
+    task.succeed(python)
+    return python
+  } catch (error) {
+    task.fail((error as Error).message)
+    throw error
+  } finally {
+    await board.close()
+  }
 }
 
 function notSaved({command}: Context, name: string): MlvError {

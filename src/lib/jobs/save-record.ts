@@ -1,12 +1,10 @@
-import {createHash} from 'node:crypto'
-import {readFile} from 'node:fs/promises'
-import {join} from 'node:path'
-
 import type {Context} from '../context.js'
 import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
 import type {JobSpec} from '../types/job.js'
+import type {Packages} from '../types/target.js'
 import {type GitState, readGit} from './git.js'
+import {hashOf, readPackages} from './packages.js'
 import type {JobPlan} from './plan.js'
 import {tags} from './record.js'
 import type {Package} from './upload-package.js'
@@ -19,35 +17,28 @@ export const files = {
   code: 'job/code.zip',
   patch: 'job/changes.patch',
   lock: 'job/requirements.lock',
+  torch: 'job/torch-versions.json',
+  requirements: 'job/requirements.txt',
   log: 'job/log.txt',
 } as const
 
 /** Where a job's code and environment come from. */
 export interface Origin {
   readonly git: GitState | undefined
-  readonly lock: string | undefined
+  readonly packages: Packages | undefined
 }
 
 export async function readOrigin(context: Context, plan: JobPlan): Promise<Origin> {
   if (plan.saved) {
-    const {commit, lock, patch} = plan.saved
-    return {lock, git: commit ? {commit, branch: '', isDirty: Boolean(patch), patch: patch ?? ''} : undefined}
+    const {commit, packages, patch} = plan.saved
+    return {packages, git: commit ? {commit, branch: '', isDirty: Boolean(patch), patch: patch ?? ''} : undefined}
   }
-  const [git, lock] = await Promise.all([readGit(context.exec, context.cwd), readLock(context)])
-  return {git, lock}
-}
-
-/** The pinned environment that jobs run in. */
-export function readLock({packageDir}: Pick<Context, 'packageDir'>): Promise<string | undefined> {
-  return readFile(join(packageDir, 'python', 'requirements.lock'), 'utf8').catch(() => undefined)
-}
-
-export function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+  const [git, packages] = await Promise.all([readGit(context.exec, context.cwd), readPackages(context)])
+  return {git, packages}
 }
 
 /** The durable record of a job, in its run's tags. */
-export function runTags(context: Context, plan: JobPlan, {git, lock}: Origin): Record<string, string> {
+export function runTags(context: Context, plan: JobPlan, {git, packages}: Origin): Record<string, string> {
   return {
     [tags.name]: plan.name,
     [tags.kind]: plan.kind,
@@ -60,7 +51,7 @@ export function runTags(context: Context, plan: JobPlan, {git, lock}: Origin): R
     [tags.version]: context.version,
     'mlflow.user': context.user,
     'mlflow.source.name': plan.commandLine,
-    ...(lock !== undefined && {[tags.lock]: hashOf(lock)}),
+    ...(packages && {[tags.lock]: hashOf(packages)}),
     ...(plan.rerunOf !== undefined && {[tags.rerunOf]: plan.rerunOf}),
     ...(git && {
       [tags.commit]: git.commit,
@@ -86,7 +77,9 @@ export async function saveRecord(
     [files.upload, json(uploadRecord(plan))],
     [files.code, packed?.zip],
     [files.patch, origin.git?.patch || undefined],
-    [files.lock, origin.lock],
+    [files.lock, origin.packages?.lock],
+    [files.torch, origin.packages?.torch],
+    [files.requirements, origin.packages?.requirements],
   ]
   await Promise.all(
     content.map(([path, bytes]) =>

@@ -74,6 +74,7 @@ export const jobSpecSchema = z.strictObject({
     .strictObject({model: text, alias: text})
     .nullable()
     .meta({description: 'Where a good end registers the model.'}),
+  python: text.nullable().meta({description: "The interpreter of the work; null for the platform's own."}),
 })
 
 export type JobSpec = z.output<typeof jobSpecSchema>

@@ -1,6 +1,6 @@
 import type {Context} from '../context.js'
 import type {Secret} from '../tools/secret.js'
-import type {Phase} from './phase.js'
+import type {Phase, StepProgress} from './phase.js'
 
 export interface MlflowEndpoint {
   /** Without a trailing slash. */
@@ -37,6 +37,16 @@ export interface Connection {
   close(): Promise<void>
 }
 
+/** The pinned packages that a job runs with, each file as its text. */
+export interface Packages {
+  /** Of everything but PyTorch, with hashes. */
+  readonly lock: string
+  /** JSON: PyTorch's packages by exact version. */
+  readonly torch: string
+  /** What the profile adds; absent where it adds nothing. */
+  readonly requirements?: string
+}
+
 export type ServiceName = 'mlflow' | 'ray'
 
 /** A name and password that setup made for a service. */
@@ -54,6 +64,8 @@ export interface Target {
   /** Keeps it where the target's jobs find it: a 0600 file here, a Secret on a cluster. */
   saveCredential(context: Context, credential: Credential): Promise<void>
   connect(context: Context): Connection
+  /** Gives an interpreter with exactly these packages for the work of a job; makes it where it is not there yet. */
+  interpreterWith(context: Context, packages: Packages, progress: StepProgress): Promise<string>
   /** Yields a service's log from its end on: the last `tail` lines, then, with `follow`, what comes. */
   logs(context: Context, service: ServiceName, options: {follow: boolean; tail: number}): AsyncIterable<string>
 }

@@ -15,6 +15,7 @@ const spec = {
   storage: '/project/.mlv/local/data/checkpoints/digits-amber-x3f2',
   work: {type: 'mlvision', config: {epochs: 3, model: {name: 'compact_cnn'}}},
   register: {model: 'digits', alias: 'candidate'},
+  python: null,
 }
 const own = {...spec, job: {...spec.job, template: null}, work: {type: 'command', argv: ['python', 'a b.py', '# "$']}}
 const epoch = {

@@ -142,7 +142,7 @@ class _Attempt:
         self._actor = (
             cast("Any", ray.remote(worker.Worker))
             .options(**options)
-            .remote(argv, inspect.getsource(guard), os.getcwd(), variables, spec.credentials_file)
+            .remote(argv, inspect.getsource(guard), os.getcwd(), variables, spec.credentials_file, spec.python)
         )
 
     def run(self, which: str) -> int:

@@ -96,6 +96,7 @@ def _work(spec: JobSpec, wanted: DdpWork, environment: dict[str, Any], place: st
     return Work(
         variables=variables,
         credentials=spec.credentials_file,
+        python=spec.python,
         cpus=spec.resources.cpus,
         gpus=spec.resources.gpus,
         is_one_machine=number == 1,

@@ -31,6 +31,7 @@ class Work:
 
     variables: dict[str, str]
     credentials: str
+    python: str | None
     cpus: float
     gpus: float
     is_one_machine: bool
@@ -98,6 +99,7 @@ class Group:
             "folder": os.getcwd(),
             "variables": work.variables | ({"MLV_DDP_STORE": str(folder / "store")} if work.is_one_machine else {}),
             "credentials": work.credentials,
+            "python": work.python,
             "is_one_machine": work.is_one_machine,
         }
         try:

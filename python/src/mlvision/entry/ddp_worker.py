@@ -84,7 +84,9 @@ def train_worker(config: dict[str, Any]) -> None:
         variables |= {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface}
     else:
         variables |= cast("dict[str, str]", broadcast_from_rank_zero(_address() if rank == 0 else None))
-    worker = Worker(config["argv"], config["guard"], config["folder"], variables, config["credentials"])
+    worker = Worker(
+        config["argv"], config["guard"], config["folder"], variables, config["credentials"], config["python"]
+    )
     threading.Thread(target=_obey, args=(worker, board), daemon=True).start()
     code = 0
     for item in worker.run():

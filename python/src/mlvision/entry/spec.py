@@ -98,6 +98,8 @@ class JobSpec(_Strict):
     storage: str
     work: Annotated[MlvisionWork | CommandWork | TuneWork | DdpWork, Field(discriminator="type")]
     register_: Register | None = Field(alias="register")
+    python: str | None = None
+    """The interpreter of the work, where it is not the platform's own."""
 
     def to_json(self) -> str:
         """Give the spec as it was received."""

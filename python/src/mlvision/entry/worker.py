@@ -26,7 +26,7 @@ class Worker:
 
     ``guard`` is the source of guard.py, ``folder`` the working folder when it exists here,
     ``credentials`` the file with MLflow's sign-in: it is read where the work runs, so that no secret
-    passes through Ray.
+    passes through Ray. ``python`` is the interpreter of the work, where it is not this one.
     """
 
     def __init__(
@@ -36,12 +36,14 @@ class Worker:
         folder: str,
         environment: Mapping[str, str],
         credentials: str,
+        python: str | None,
     ) -> None:
         self._argv = argv
         self._guard = guard
         self._folder = folder if os.path.isdir(folder) else None
         self._environment = environment
         self._credentials = credentials
+        self._python = python or sys.executable
         self._leash: int | None = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -91,5 +93,5 @@ class Worker:
         variables["MLFLOW_TRACKING_USERNAME"] = sign_in["username"]
         variables["MLFLOW_TRACKING_PASSWORD"] = sign_in["password"]
         # The environment's own `python` and console scripts, whatever the machine has besides.
-        variables["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), variables.get("PATH", os.defpath)])
+        variables["PATH"] = os.pathsep.join([os.path.dirname(self._python), variables.get("PATH", os.defpath)])
         return variables

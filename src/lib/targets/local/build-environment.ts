@@ -7,7 +7,8 @@ import {writeFileAtomic} from '../../tools/atomic-file.js'
 import {isAlive, startOfProcess} from '../../tools/process-table.js'
 import {describeInstallError, findUv, installUv} from '../../tools/uv.js'
 import type {StepProgress} from '../../types/phase.js'
-import {LOCK_FILE, type WantedEnvironment} from './environment.js'
+import type {Packages} from '../../types/target.js'
+import {type WantedEnvironment, wantedEnvironment} from './environment.js'
 
 const MARKER = '.complete'
 
@@ -31,18 +32,27 @@ export async function buildEnvironment(
   wanted: WantedEnvironment,
   progress: StepProgress,
 ): Promise<void> {
-  const {base, folder, torch, torchBackend} = wanted
+  const {base, folder, lock, torch, torchBackend} = wanted
   await once(context, folder, progress, async () => {
     const uv = await uvFor(context, base.path, progress)
     const python = pythonOf(folder)
     await install(context, [uv, 'venv', '--quiet', '--python', base.path, folder], 'a virtual environment', progress)
     const pip = [uv, 'pip', 'install', '--python', python, '--compile-bytecode'] as const
-    const lock = join(context.packageDir, LOCK_FILE)
-    await install(context, [...pip, '--require-hashes', '-r', lock], 'MLflow, Ray and the rest', progress)
+    const lockFile = join(folder, 'requirements.lock')
+    await writeFile(lockFile, lock)
+    await install(context, [...pip, '--require-hashes', '-r', lockFile], 'MLflow, Ray and the rest', progress)
     const versions = Object.entries(torch).map(([name, version]) => `${name}==${version}`)
     const backend = torchBackend === undefined ? [] : ['--torch-backend', torchBackend]
-    await install(context, [...pip, ...backend, ...versions], 'PyTorch', progress)
+    if (versions.length > 0) await install(context, [...pip, ...backend, ...versions], 'PyTorch', progress)
   })
+}
+
+/** An interpreter with exactly these packages, as an earlier job had them. */
+export async function interpreterWith(context: Context, packages: Packages, progress: StepProgress): Promise<string> {
+  const wanted = await wantedEnvironment(context, packages)
+  await buildEnvironment(context, wanted, progress)
+  await buildLayer(context, wanted, progress)
+  return pythonOf(wanted.requirements?.folder ?? wanted.folder)
 }
 
 /** Puts the project's own packages into an environment of their own that looks into the shared one behind it. */
@@ -58,6 +68,7 @@ export async function buildLayer(context: Context, wanted: WantedEnvironment, pr
       'a virtual environment',
       progress,
     )
+    if (requirements.text !== undefined) await writeFile(requirements.path, requirements.text)
     const frozen = (await context.exec.read([uv, 'pip', 'freeze', '--python', pythonOf(wanted.folder)])).stdout
     const constraints = join(folder, 'shared.txt')
     await writeFile(constraints, frozen)

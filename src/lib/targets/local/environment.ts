@@ -6,6 +6,7 @@ import {z} from 'zod'
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
 import {type FoundPython, findPythons} from '../../tools/python.js'
+import type {Packages} from '../../types/target.js'
 import {layoutOf} from './layout.js'
 
 const recordSchema = z.strictObject({python: z.string(), digest: z.string()})
@@ -17,10 +18,12 @@ export interface WantedEnvironment {
   /** One of uv's torch back ends; undefined takes the default index. */
   readonly torchBackend: string | undefined
   readonly folder: string
-  readonly requirements?: {readonly path: string; readonly folder: string}
+  /** The text of the lock that goes into it. */
+  readonly lock: string
+  readonly requirements?: {readonly path: string; readonly folder: string; readonly text?: string}
 }
 
-export const LOCK_FILE = 'python/requirements.lock'
+const LOCK_FILE = 'python/requirements.lock'
 const TORCH_FILE = 'python/torch-versions.json'
 const PYTORCH_CPU = 'https://download.pytorch.org/whl/cpu/'
 
@@ -60,22 +63,30 @@ export async function recordDigest(context: Context): Promise<string> {
   return digestOf(parts)
 }
 
-/** Decides what the profile's environment is: which Python, which PyTorch, where it lies. */
-export async function wantedEnvironment(context: Context): Promise<WantedEnvironment> {
+/**
+ * Decides what the profile's environment is: which Python, which PyTorch, where it lies. With `saved` it is the one of an
+ * earlier job, on today's Python.
+ */
+export async function wantedEnvironment(context: Context, saved?: Packages): Promise<WantedEnvironment> {
   const base = await choosePython(context)
   const torchBackend = await chooseTorch(context)
-  const torch = z
-    .record(z.string(), z.string())
-    .parse(JSON.parse(await readFile(join(context.packageDir, TORCH_FILE), 'utf8')))
-  const id = digestOf([await lockDigest(context), base.version ?? '', base.home ?? '', torchBackend ?? 'default'])
+  const {lock, torch: torchText} = saved ?? (await lockedPackages(context))
+  const torch = z.record(z.string(), z.string()).parse(JSON.parse(torchText))
+  const id = digestOf([digestOf([lock, torchText]), base.version ?? '', base.home ?? '', torchBackend ?? 'default'])
   const folder = join(context.folders.cache, 'envs', id)
-  const path = requirementsPath(context)
-  const wanted = {base, torch, torchBackend, folder}
+  const layerFolder = (text: string) => join(context.folders.cache, 'layers', digestOf([id, text]))
+  const wanted = {base, torch, torchBackend, folder, lock}
+  if (saved?.requirements !== undefined) {
+    const text = saved.requirements
+    const layer = layerFolder(text)
+    return {...wanted, requirements: {path: join(layer, 'requirements.txt'), folder: layer, text}}
+  }
+  const path = saved ? undefined : requirementsPath(context)
   if (path === undefined) return wanted
   const text = await readFile(path, 'utf8').catch(error => {
     throw new MlvError('MLV_SETTINGS_FILE', `python.requirements names ${path}, which cannot be read.`, {cause: error})
   })
-  return {...wanted, requirements: {path, folder: join(context.folders.cache, 'layers', digestOf([id, text]))}}
+  return {...wanted, requirements: {path, folder: layerFolder(text)}}
 }
 
 async function choosePython(context: Context): Promise<FoundPython> {
@@ -121,9 +132,16 @@ function requirementsPath({profile, projectDir}: Context): string | undefined {
   return isAbsolute(path) ? path : join(projectDir, path)
 }
 
-async function lockDigest({packageDir}: Context): Promise<string> {
-  const files = await Promise.all([LOCK_FILE, TORCH_FILE].map(name => readFile(join(packageDir, name), 'utf8')))
-  return digestOf(files)
+async function lockDigest(context: Context): Promise<string> {
+  const {lock, torch} = await lockedPackages(context)
+  return digestOf([lock, torch])
+}
+
+async function lockedPackages({packageDir}: Context): Promise<Packages> {
+  const [lock = '', torch = ''] = await Promise.all(
+    [LOCK_FILE, TORCH_FILE].map(name => readFile(join(packageDir, name), 'utf8')),
+  )
+  return {lock, torch}
 }
 
 function digestOf(parts: readonly string[]): string {

@@ -3,6 +3,7 @@ import {preparePhase} from './01-prepare.js'
 import {clusterPhase} from './02-cluster.js'
 import {mlflowPhase} from './03-mlflow.js'
 import {rayPhase} from './07-ray.js'
+import {interpreterWith} from './build-environment.js'
 import {connectLocal} from './connect.js'
 import {readCredential, saveCredential} from './credentials.js'
 import {readLog} from './logs.js'
@@ -14,5 +15,6 @@ export const localTarget: Target = {
   readCredential,
   saveCredential,
   connect: connectLocal,
+  interpreterWith,
   logs: readLog,
 }

@@ -85,6 +85,7 @@ async function runJob(bench: Bench): Promise<Finished> {
     storage,
     work: {type: 'command', argv: [endpoint.python, '-c', JOB_SCRIPT, modelName(bench)]},
     register: null,
+    python: null,
   }
   if (isAbsolute(storage)) bench.traces.add(`the folder ${storage}`, () => rm(storage, {force: true, recursive: true}))
   const ray = createRayClient(endpoint, clientOptions(bench))
