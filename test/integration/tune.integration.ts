@@ -97,7 +97,7 @@ describe('a sweep of a hundred trials', () => {
       const epochs = linesOf(text).flatMap(({epoch}) => epoch ?? [])
       expect(epochs).toEqual(Array.from({length: epochs.length}, (_, index) => index + 1))
     }
-  })
+  }, 900_000)
 
   it('has one run for each trial in MLflow, with every number of its record', async () => {
     const {call, history} = await signedIn(journey)

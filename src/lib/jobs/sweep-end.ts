@@ -46,7 +46,7 @@ export function sweepText(
     ...(model?.name ? [`Model  ${model.name}, version ${model.version}, alias challenger`] : []),
     `Run    ${run.url}`,
     'Next:',
-    `  ${command(`train ${set.join(' ')}`)}`,
+    ...(start.train ? [`  ${command(`train ${start.train} ${set.join(' ')}`)}`] : [`  ${command('open mlflow')}`]),
     `  ${command(`tune resume ${job.name} --trials +50`)}`,
     `  ${command(`jobs show ${job.name}`)}`,
   ].join('\n')

@@ -13,7 +13,7 @@ import {checkFit} from './submit.js'
 
 const USUAL_TRIALS = 100
 const GRID_POINTS = 5
-/** What Ray Tune costs a trial beside its epochs, measured on 2 cores (docs/benchmarks.md). */
+/** What Ray Tune costs a trial beside its epochs, about, with actors that are used again on 2 cores. */
 const OVERHEAD_S = 0.25
 const POLL_MS = 250
 

@@ -142,5 +142,6 @@ function searchOf(
     best: request.retrainBest ? 'retrain' : request.register === undefined ? 'report' : 'save',
     retrain_epochs: search.retrain_epochs ?? null,
     restart_errored: false,
+    train: search.train ?? null,
   }
 }

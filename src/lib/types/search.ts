@@ -70,6 +70,7 @@ export const searchSchema = z.strictObject({
   best: z.enum(['report', 'save', 'retrain']).meta({description: 'What becomes of the best trial.'}),
   retrain_epochs: count.nullable(),
   restart_errored: z.boolean().meta({description: 'On resume, failed trials are tried again.'}),
+  train: z.string().nullish().meta({description: 'The template that trains with the best parameters.'}),
 })
 
 export type Search = z.output<typeof searchSchema>
@@ -91,6 +92,7 @@ export const sweepEvents = [
     rungs: z.array(count).meta({description: 'The epochs after which trials are compared.'}),
     concurrency: count,
     varied: z.array(z.string()),
+    train: z.string().nullable().meta({description: 'The template that trains with the best parameters.'}),
     best: z.strictObject({trial: tally, value: metric}).nullable(),
   }),
   z.strictObject({

@@ -110,6 +110,7 @@ def _say_start(events: EventWriter, sweep: Sweep, places: int) -> None:
         rungs=rungs(settings, sweep.epochs) if settings.scheduler in {"asha", "hyperband"} else [],
         concurrency=places,
         varied=list(settings.space),
+        train=settings.train,
         best=_best(sweep),
     )
 

@@ -114,8 +114,9 @@ def run(
     retries: int,
     runner: str,
     callbacks: Sequence[Callback] = (),
+    keep: str | None = None,
 ) -> Any:
-    """Run the sweep to its end; give Tune's own results."""
+    """Run the sweep to its end; give Tune's own results, whose files are in the folder ``keep``, else nowhere."""
     extra = {"runner": runner, "cpus": resources["cpu"]}
     with tempfile.TemporaryDirectory(prefix="mlv-tune-") as folder:
         tuner = tune.Tuner(
@@ -130,7 +131,7 @@ def run(
             ),
             run_config=RunConfig(
                 name="sweep",
-                storage_path=folder,
+                storage_path=keep or folder,
                 stop=_End(sweep),
                 callbacks=[_Notes(sweep), *callbacks],
                 failure_config=FailureConfig(max_failures=retries),

@@ -70,7 +70,7 @@ def parallel_coordinates(scores: Scores, space: Space, metric: str, mode: str) -
     axes.set_xticks(range(last + 1), [*names, metric], fontsize=9)
     axes.set_yticks([])
     axes.set(
-        xlim=(-0.1, last + 0.1),
+        xlim=(-0.4, last + 0.4),
         ylim=(-0.04, 1.04),
         title=f"{len(scores)} trials; a trial without a parameter passes it by",
     )

@@ -40,6 +40,8 @@ class SearchSettings(BaseModel):
     """The full budget; null: a trial's own."""
     restart_errored: bool = False
     """On resume, failed trials are tried again."""
+    train: str | None = None
+    """The template that trains with the best parameters."""
 
     def build_space(self) -> Space:
         """Give the space, checked."""
