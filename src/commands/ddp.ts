@@ -17,6 +17,10 @@ the job, which names it; with --elastic the others go on. Ends with 100 when the
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> -j 1x2', description: 'Train on two processes of one machine.'},
     {
+      command: '<%= config.bin %> <%= command.id %> --scaling 1,2 --epochs 5',
+      description: 'Compare two processes with one.',
+    },
+    {
       command: '<%= config.bin %> <%= command.id %> ddp-4x1 -j 4x8 --gpus-per-worker 1 --preflight',
       description: 'Train on eight GPUs of each of four machines, after a check of each.',
     },
@@ -36,6 +40,7 @@ the job, which names it; with --elastic the others go on. Ends with 100 when the
       template: args.template,
       cpusPerWorker: flags['cpus-per-worker'],
       gpusPerWorker: flags['gpus-per-worker'],
+      hourlyPrice: flags['hourly-price'],
       idempotencyKey: flags['idempotency-key'],
       words,
     }

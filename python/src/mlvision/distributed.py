@@ -201,7 +201,7 @@ def lost_peers_named() -> Generator[None]:
     except RuntimeError as error:
         text = str(error)
         if isinstance(error, dist.DistError) or "gloo" in text or "NCCL" in text or "Connection closed" in text:
-            raise PeerLost(f"another process of this training is gone ({text.splitlines()[0]}).") from error
+            raise PeerLost(f"another process of this training is gone ({_short(text)}).") from error
         raise
 
 
@@ -226,6 +226,11 @@ def _meet(rank: int, world: int, variables: Mapping[str, str], patience: timedel
         names, seconds = ", ".join(str(number) for number in missing), patience.total_seconds()
         raise PeerMissing(f"process {names} of 0-{world - 1} did not come within {seconds:g} s.") from None
     return store
+
+
+def _short(text: str) -> str:
+    """Take what happened out of gloo's message, without its place in the source and its advice."""
+    return text.splitlines()[0].rpartition(".cc:")[2].partition("] ")[2].split(". ")[0] or text.splitlines()[0]
 
 
 def _has_statistics(model: nn.Module) -> bool:

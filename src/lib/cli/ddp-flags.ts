@@ -35,5 +35,19 @@ export const ddpFlags = {
     helpGroup: 'PROCESSES',
     summary: 'Try first whether each process computes, reaches the others, and is not slow.',
   }),
+  scaling: Flags.string({
+    env: 'MLV_SCALING',
+    exclusive: ['processes', 'elastic', 'register'],
+    helpGroup: 'PROCESSES',
+    helpValue: '<n,n,…>',
+    summary: 'Train the same at each number of processes in turn, and compare.',
+  }),
+  'hourly-price': Flags.string({
+    dependsOn: ['scaling'],
+    env: 'MLV_HOURLY_PRICE',
+    helpGroup: 'PROCESSES',
+    helpValue: '<price>',
+    summary: "What one process's share of a machine costs an hour.",
+  }),
   ...common,
 }

@@ -18,6 +18,9 @@ export interface DdpRequest extends Omit<TrainRequest, 'argv' | 'cpus' | 'gpus'>
   readonly gpusPerWorker?: string | undefined
   readonly elastic?: boolean | undefined
   readonly preflight?: boolean | undefined
+  /** Numbers of processes with commas between them, as they were typed. */
+  readonly scaling?: string | undefined
+  readonly hourlyPrice?: string | undefined
 }
 
 const DEFAULT_TEMPLATE = 'ddp-1x4'
@@ -42,7 +45,10 @@ export async function planDdp(context: Context, request: DdpRequest): Promise<Jo
   const parameters = await parameterValues(context, {...request, template})
   const {resources, work} = render(template, parameters)
   if (template.kind !== 'ddp' || work.type !== 'mlvision') throw wrongKind(context, template)
-  const {nodes, processes} = typed ?? parseProcesses(context, template.processes ?? '1x1')
+  const scaling = request.scaling === undefined ? null : parseScaling(context, request.scaling)
+  const {nodes, processes} = scaling
+    ? {nodes: 1, processes: Math.max(...scaling)}
+    : (typed ?? parseProcesses(context, template.processes ?? '1x1'))
   const name = request.name ?? makeName(template.name)
   return {
     kind: 'ddp',
@@ -64,6 +70,8 @@ export async function planDdp(context: Context, request: DdpRequest): Promise<Jo
       processes,
       elastic: request.elastic ?? false,
       preflight: request.preflight ?? false,
+      scaling,
+      hourly_price: request.hourlyPrice === undefined ? null : price(context, request.hourlyPrice),
     } satisfies JobSpec['work'],
     register: request.register === undefined ? null : {model: request.register, alias: 'candidate'},
     parameters,
@@ -81,6 +89,23 @@ function parseProcesses({command}: Context, text: string): {nodes: number; proce
     })
   }
   return {nodes: Number(nodes), processes: Number(processes)}
+}
+
+/** `1,2,4`, each once and in this order: the first is what the others are compared with. */
+function parseScaling({command}: Context, text: string): number[] {
+  const sizes = text.split(',').map(part => (/^[1-9]\d{0,3}$/.test(part.trim()) ? Number(part) : Number.NaN))
+  const isRising = sizes.every((size, index) => size > (sizes[index - 1] ?? 0))
+  if (isRising) return sizes
+  throw new MlvError('MLV_DDP_FORM', `--scaling ${JSON.stringify(text)} is not a rising list such as 1,2,4.`, {
+    tryThis: [command('ddp --scaling 1,2')],
+  })
+}
+
+function price({command}: Context, text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text)
+  throw new MlvError('MLV_DDP_FORM', `--hourly-price ${JSON.stringify(text)} is not a number such as 0.53.`, {
+    tryThis: [command('ddp --scaling 1,2 --hourly-price 0.53')],
+  })
 }
 
 /** A part of a CPU or GPU may be asked for, so that more processes than CPUs can be tried on a small machine. */

@@ -17,6 +17,8 @@ export interface Progress {
   /** The metric that the epochs are judged by, in order, with its name. */
   readonly curve: number[]
   curveName: string
+  /** Of a comparison of numbers of processes alone. */
+  scaling?: EventOf<'scaling'>
   /** Of a sweep alone. */
   sweep?: {readonly start: SweepStart; end?: SweepEnd}
 }
@@ -78,6 +80,9 @@ export function createFollowView(live: LiveArea, isTerminal = false): FollowView
         return
       case 'checkpoint':
       case 'measured':
+        return
+      case 'scaling':
+        progress.scaling = event
         return
       case 'sweep':
         progress.sweep = {start: event}

@@ -3,6 +3,7 @@ import {MlvError} from '../errors.js'
 import {type MlflowClient, runUrl} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
 import {sparkline} from '../ui/sparkline.js'
+import {type Scaling, scalingOf, scalingTable} from './ddp-scaling.js'
 import type {Progress} from './follow-view.js'
 import type {RayJob} from './ray-client.js'
 import {endLost, LOST, tags} from './record.js'
@@ -21,6 +22,8 @@ export interface JobResult {
   readonly run: {readonly id: string; readonly url: string}
   readonly metrics: Readonly<Record<string, number | null>>
   readonly model: {readonly uri: string; readonly name: string | null; readonly version: string | null} | null
+  /** Of a comparison of numbers of processes. */
+  readonly scaling?: Scaling
   /** Of a sweep that got as far as its end. */
   readonly sweep?: SweepResult
 }
@@ -64,6 +67,7 @@ export async function outcomeOf({
     run: {id: run.id, url: runUrl(mlflow.url, run.experimentId, run.id)},
     metrics: progress.result?.metrics ?? last.metrics,
     model: progress.result?.model ?? null,
+    ...(progress.scaling && {scaling: scalingOf(progress.scaling)}),
     ...(progress.sweep?.end && {sweep: sweepResult(progress.sweep.end)}),
   }
   const error = errorOf(context, result, run.tags[tags.kind] === 'tune')
@@ -102,12 +106,13 @@ function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult, isS
   return undefined
 }
 
-function describe({job, metrics, model, run}: JobResult, {curve, curveName}: Progress): string {
+function describe({job, metrics, model, run, scaling}: JobResult, {curve, curveName}: Progress): string {
   if (job.state !== 'succeeded') return ''
   const accuracy = metrics.test_accuracy
   const verdict = typeof accuracy === 'number' ? `: test accuracy ${(accuracy * 100).toFixed(2)} %` : ''
   const lines = [`${job.name} succeeded${verdict}`]
   if (curve.length > 1) lines.push(`${curveName}  ${sparkline(curve)}  ${curve.length} epochs`)
+  if (scaling) lines.push(scalingTable(scaling))
   if (model?.name) lines.push(`Model  ${model.name}, version ${model.version}`)
   lines.push(`Run    ${run.url}`)
   return lines.join('\n')

@@ -35,6 +35,12 @@ const workSchema = z.discriminatedUnion('type', [
     processes: z.int().min(1).meta({description: 'Processes on each node; resources are those of one.'}),
     elastic: z.boolean().meta({description: 'Whether those that are left go on when one is lost.'}),
     preflight: z.boolean().meta({description: 'Whether each computes and is reached is tried first.'}),
+    scaling: z
+      .array(z.int().min(1))
+      .min(1)
+      .nullable()
+      .meta({description: 'The numbers of processes at which the same training is measured in turn.'}),
+    hourly_price: z.number().min(0).nullable().meta({description: 'Of one process, for what an epoch costs.'}),
   }),
   z.strictObject({
     type: z.literal('tune'),
@@ -90,6 +96,15 @@ const registeredModelSchema = z.strictObject({
   alias: text.nullable(),
 })
 
+const scalingSizeSchema = z.strictObject({
+  processes: z.int().min(1),
+  images_per_second: z.number().min(0),
+  epoch_seconds: z.number().min(0),
+  speed_up: z.number().min(0),
+  efficiency: z.number().min(0),
+  cost: z.number().min(0).nullable().meta({description: 'Of an epoch; null without an hourly price.'}),
+})
+
 /** One line of progress. */
 export const jobEventSchema = z.discriminatedUnion('event', [
   z.strictObject({
@@ -141,6 +156,11 @@ export const jobEventSchema = z.discriminatedUnion('event', [
     event: z.literal('stopped'),
     reason: text,
     epoch: count.nullable().meta({description: "Null for a person's own command."}),
+  }),
+  z.strictObject({
+    event: z.literal('scaling'),
+    batch_size: z.int().min(1).meta({description: 'Of all processes together.'}),
+    sizes: z.array(scalingSizeSchema),
   }),
   ...sweepEvents,
 ])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+from dataclasses import asdict
 from typing import Any, cast
 
 import ray
@@ -26,6 +27,8 @@ def run_group(spec: JobSpec, output: Output, events: EventWriter, stopping: Stop
     wanted = cast("DdpWork", spec.work)
     world = wanted.nodes * wanted.processes
     place = _check_room(spec, wanted, events)
+    if wanted.scaling:
+        return _run_scaling(spec, wanted, environment, place, output, events, stopping)
     preemptions = 0
     while True:
         _say_wait(spec, world, events)
@@ -48,6 +51,41 @@ def run_group(spec: JobSpec, output: Output, events: EventWriter, stopping: Stop
             if ended.blame:
                 output.write(f"mlv: {ended.blame}\n")
             return ended.code
+
+
+def _run_scaling(
+    spec: JobSpec,
+    wanted: DdpWork,
+    environment: dict[str, Any],
+    place: str,
+    output: Output,
+    events: EventWriter,
+    stopping: Stopping,
+) -> int:
+    """Train the same at each size in turn, and record how fast each was."""
+    from mlvision.config import parse_config
+    from mlvision.entry.ddp_scaling import Size, measure, record
+
+    sizes: list[Size] = []
+    for processes in wanted.scaling or []:
+        _say_wait(spec, processes, events)
+        # A place of its own for each, so that none goes on from another's checkpoint.
+        part = spec.model_copy(update={"storage": f"{spec.storage}/scaling-{processes}"})
+        work = _work(part, wanted, environment, place, is_checked=wanted.preflight and not sizes)
+        del work.variables["MLFLOW_RUN_ID"]  # the run belongs to the comparison, not to one of the sizes
+        group = Group(work, processes, output, events, is_measured=True)
+        ended = group.run(stopping)
+        if stopping.requested.is_set():
+            return -signal.SIGTERM
+        if ended.code != 0 or not group.epochs:
+            raise Died(ended.blame or f"The training on {processes} processes ended before it could be measured.")
+        sizes.append(measure(processes, group.epochs, wanted.hourly_price, sizes[0] if sizes else None))
+        speed = f"{sizes[-1].images_per_second:.0f} images/s"
+        events.emit("state", state="running", message=f"Measured with {processes}: {speed}.")
+    images = parse_config(wanted.training.config).batch_size
+    record(spec, sizes, images)
+    events.emit("scaling", batch_size=images, sizes=[asdict(size) for size in sizes])
+    return 0
 
 
 def room(spec: JobSpec) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import inspect
+import json
 import os
 import signal
 import tempfile
@@ -27,7 +28,7 @@ _LINES = 8  # of a process that failed
 
 @dataclass(frozen=True)
 class Work:
-    """What the processes run, and with what each; ``store`` is the folder where those of one machine meet."""
+    """What the processes run, and what each needs; ``spreads`` is Ray's name for how they are placed."""
 
     variables: dict[str, str]
     credentials: str
@@ -59,10 +60,15 @@ class _Process:
 class Group:
     """So many processes, from asking for their places to the end of the last one."""
 
-    def __init__(self, work: Work, world: int, output: Output, events: EventWriter) -> None:
+    def __init__(
+        self, work: Work, world: int, output: Output, events: EventWriter, *, is_measured: bool = False
+    ) -> None:
         self._work, self._world, self._output, self._events = work, world, output, events
         self._processes = [_Process() for _ in range(world)]
         self._ends: list[tuple[int, int]] = []
+        self._is_measured = is_measured
+        self.epochs: list[dict[str, Any]] = []
+        """The events of epochs, where they are measured rather than passed on."""
         self._error: BaseException | None = None
         for module in (worker, ddp_worker):
             cloudpickle.register_pickle_by_value(module)
@@ -135,6 +141,12 @@ class Group:
         process = self._processes[rank]
         whole, newline, process.rest = (process.rest + chunk).rpartition(b"\n")
         for line in whole.split(b"\n") if newline else []:
+            if self._is_measured and line.startswith(b"@mlv "):
+                event = json.loads(line[5:])
+                if event["event"] == "epoch":
+                    self.epochs.append(event)
+                if event["event"] not in ("state", "failed"):
+                    continue
             self._output.pass_on((b"" if rank == 0 else b"[process %d] " % rank) + line + b"\n")
             if not line.startswith(b"@mlv ") and line.strip():
                 process.tail.append(line.decode(errors="replace").rstrip())

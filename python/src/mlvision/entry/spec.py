@@ -77,6 +77,8 @@ class DdpWork(_Strict):
     processes: int = Field(ge=1)
     elastic: bool
     preflight: bool
+    scaling: list[int] | None
+    hourly_price: float | None
 
 
 class Register(_Strict):
