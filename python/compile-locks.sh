@@ -4,12 +4,12 @@
 set -eu
 cd "$(dirname "$0")"
 unset PIP_FIND_LINKS PIP_INDEX_URL PIP_EXTRA_INDEX_URL UV_FIND_LINKS || true
-for name in requirements requirements-dev; do
+for name in requirements requirements-dev requirements-checkov; do
   "${UV:-uv}" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
     --no-header --no-annotate --no-emit-package torch --no-emit-package torchvision \
     "$@" "$name.in" --output-file "$name.lock"
 done
-if grep -nE '://|file:|--(index|extra-index|find-links)' requirements.lock requirements-dev.lock; then
+if grep -nE '://|file:|--(index|extra-index|find-links)' requirements*.lock; then
   echo 'A lock names an address: see above.' >&2
   exit 1
 fi

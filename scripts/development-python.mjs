@@ -14,7 +14,7 @@ function run(argv) {
   if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${error?.message ?? status}`)
 }
 
-function findPython() {
+export function findPython() {
   const isFit = name =>
     spawnSync(name, ['-c', 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))']).status === 0
   const found = ['python3.11', 'python3.12', 'python3.10', 'python3.13', 'python3'].find(isFit)
@@ -22,7 +22,7 @@ function findPython() {
   return found
 }
 
-function findUv(python) {
+export function findUv(python) {
   if (spawnSync('uv', ['--version']).status === 0) return 'uv'
   const folder = join(build, 'uv')
   if (!existsSync(join(folder, 'bin/uv'))) {

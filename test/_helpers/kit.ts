@@ -1,0 +1,69 @@
+import {execFile, spawnSync} from 'node:child_process'
+import {once} from 'node:events'
+import {mkdir, mkdtemp, realpath, rm, symlink} from 'node:fs/promises'
+import {createServer} from 'node:net'
+import {tmpdir} from 'node:os'
+import {delimiter, isAbsolute, join} from 'node:path'
+import {promisify} from 'node:util'
+
+import {clusterTool} from '../../scripts/cluster-tools.mjs'
+
+const run = promisify(execFile)
+
+// A control plane takes ports from the first one on.
+const PORTS = 10
+
+export const hasKit = process.env.MLV_TEST_KIT !== undefined
+if (!hasKit) console.log('Skipped: MLV_TEST_KIT does not name the kit that brings a real control plane of Kubernetes.')
+
+export interface Cluster {
+  readonly env: NodeJS.ProcessEnv
+  /** kubectl's answer; throws with its words when it refuses. */
+  kubectl(args: readonly string[], input?: string): string
+  stop(): Promise<void>
+}
+
+/** A real control plane of Kubernetes with KubeRay's operator; its nodes are simulated, one of them has GPUs. */
+export async function startCluster(): Promise<Cluster> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'mlv-cluster-')))
+  const kubectl = clusterTool('kubectl')
+  const bin = join(folder, 'bin')
+  await mkdir(bin)
+  if (isAbsolute(kubectl)) await symlink(kubectl, join(bin, 'kubectl'))
+  const env = {...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`}
+  const kit = join(process.env.MLV_TEST_KIT ?? '', 'kit')
+  const state = join(folder, 'kit')
+  await mkdir(state)
+  const port = String(await freePorts())
+  const {stdout} = await run(kit, ['up', state, '--api-port', port, '--nodes', '2', '--gpu-nodes', '1'], {env})
+  const withConfig = {...env, KUBECONFIG: stdout.trim().split('\n').at(-1)}
+  return {
+    env: withConfig,
+    kubectl(args, input) {
+      const ended = spawnSync('kubectl', args, {encoding: 'utf8', env: withConfig, input, maxBuffer: 64 << 20})
+      if (ended.status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${ended.stderr}`)
+      return ended.stdout
+    },
+    async stop() {
+      await run(kit, ['down', state], {env})
+      await rm(folder, {force: true, recursive: true})
+    },
+  }
+}
+
+/** The first of ten free ports, below those that the system gives away by itself. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const first = 20_000 + PORTS * Math.floor(Math.random() * 1000)
+    const servers = Array.from({length: PORTS}, (_, at) => createServer().listen(first + at, '127.0.0.1'))
+    const free = await Promise.all(
+      servers.map(server =>
+        Promise.race([once(server, 'listening').then(() => true), once(server, 'error').then(() => false)]).catch(
+          () => false,
+        ),
+      ),
+    )
+    await Promise.all(servers.filter((_, at) => free[at]).map(server => new Promise(resolve => server.close(resolve))))
+    if (!free.includes(false)) return first
+  }
+}
