@@ -1,0 +1,59 @@
+"""What a sweep promises on a real Ray: its numbers are Ray's own, and a trial that breaks ends nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlvision.search.records import Book
+from services import PYTHON, RayHead
+
+SPACE: dict[str, Any] = {"optimizer.lr": {"type": "loguniform", "min": 0.001, "max": 0.05}}
+
+
+def run(head: RayHead, folder: Path, search: dict[str, Any]) -> tuple[Book, dict[str, Any]]:
+    """Run a sweep in a process of its own; give its book and what Ray says of it."""
+    asked = {"space": SPACE, "trials": 4, "scheduler": "none"} | search
+    ended = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("sweep_process.py")), str(folder), json.dumps(asked)],
+        env=os.environ | head.environment | {"PYTHONPATH": str(PYTHON / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return Book(folder), json.loads(ended.stdout.splitlines()[-1])
+
+
+def states(book: Book) -> list[str]:
+    return [book.trials[number].state for number in sorted(book.trials)]
+
+
+@pytest.mark.timeout(300)
+def test_the_numbers_are_those_of_rays_own_results(ray_head: RayHead, tmp_path: Path) -> None:
+    book, rays = run(ray_head, tmp_path, {"trials": 9, "scheduler": "asha"})
+    ours = {
+        str(record.number): [[one.epoch, one.metrics["val_accuracy"], one.metrics["val_loss"]] for one in record.epochs]
+        for record in book.trials.values()
+    }
+    assert ours == rays
+    assert len(ours) == 9
+    assert "stopped_early" in states(book)
+
+
+@pytest.mark.timeout(300)
+def test_a_loss_that_is_no_number_ends_its_trial_with_the_reason(ray_head: RayHead, tmp_path: Path) -> None:
+    space = {
+        "optimizer.lr": {"type": "choice", "values": [0.005, 100]},
+        "optimizer.name": {"type": "choice", "values": ["sgd"]},
+        "optimizer.weight_decay": {"type": "choice", "values": [10]},
+    }
+    book, _ = run(ray_head, tmp_path, {"space": space, "algorithm": "grid"})
+    assert states(book) == ["finished", "failed"]
+    assert str(book.trials[1].reason).startswith("LossNotFinite: the loss became")
