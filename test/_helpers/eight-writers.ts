@@ -3,9 +3,8 @@ import {once} from 'node:events'
 import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 
-import {createMlflowClient} from '../../src/lib/mlflow/client.js'
-import {Secret} from '../../src/lib/tools/secret.js'
 import type {Journey} from './journey.js'
+import {mlflowOf} from './journey-mlflow.js'
 import {root} from './source-tree.js'
 
 const WRITERS = 8
@@ -43,9 +42,9 @@ export interface Written {
 export async function eightWriters(journey: Journey): Promise<Written> {
   const read = async (...path: string[]) => readFile(join(journey.stateDir, ...path), 'utf8')
   const {python} = JSON.parse(await read('environment.json'))
+  const mlflow = await mlflowOf(journey)
+  const {url} = mlflow
   const {username, password} = JSON.parse(await read('credentials', 'admin.json'))
-  const url = `http://127.0.0.1:${JSON.parse(await read('ports.json')).mlflow}`
-  const mlflow = createMlflowClient({url, username, password: new Secret(password)})
   const {experiment} = await mlflow.experiments.ensure('eight writers')
   const newRun = async (name: string) => (await mlflow.runs.create({experimentId: experiment.id, name})).id
   const shared = await newRun('shared')

@@ -1,10 +1,10 @@
+import {execFileSync} from 'node:child_process'
 import {mkdir, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
-import {createMlflowClient} from '../../src/lib/mlflow/client.js'
-import {Secret} from '../../src/lib/tools/secret.js'
 import {eightWriters} from '../_helpers/eight-writers.js'
 import {type Journey, startJourney} from '../_helpers/journey.js'
+import {mlflowOf} from '../_helpers/journey-mlflow.js'
 import {root} from '../_helpers/source-tree.js'
 
 /** Says what it got, and ends with the exit code that it is told. */
@@ -125,17 +125,60 @@ describe('a job of an mlv with other packages', () => {
 })
 
 /** Makes the run look as if only one package, with its hashes, had been in its lock. */
-async function saveOtherPackages({stateDir}: Journey, runId: string, name: string): Promise<void> {
-  const {username, password} = JSON.parse(await readFile(join(stateDir, 'credentials', 'admin.json'), 'utf8'))
-  const ports = JSON.parse(await readFile(join(stateDir, 'ports.json'), 'utf8'))
-  const url = `http://127.0.0.1:${ports.mlflow}`
-  const {artifacts, runs} = createMlflowClient({url, username, password: new Secret(password)})
+async function saveOtherPackages(journey: Journey, runId: string, name: string): Promise<void> {
+  const {artifacts, runs} = await mlflowOf(journey)
   const lock = await readFile(join(root, 'python', 'requirements.lock'), 'utf8')
   const entry = new RegExp(`^${name}==.*(\\n {4}--hash.*)+`, 'm').exec(lock)?.[0] ?? ''
   const {artifactUri} = await runs.get(runId)
   await artifacts.upload(artifactUri, 'job/requirements.lock', `${entry}\n`)
   await artifacts.upload(artifactUri, 'job/torch-versions.json', '{}')
 }
+
+describe('a run that says RUNNING while Ray knows no job of it', () => {
+  it('is failed with the reason, once it is too old to be one that is being submitted', async () => {
+    const mlflow = await mlflowOf(journey)
+    const {experiment} = await mlflow.experiments.ensure('orphans')
+    const orphan = async (name: string, minutes: number) => {
+      const tags = {'mlv.job.name': name, 'mlv.job.user': 'somebody', 'mlv.job.submission_id': name}
+      const startTime = Date.now() - minutes * 60_000
+      return (await mlflow.runs.create({experimentId: experiment.id, name, startTime, tags})).id
+    }
+    const [old, young] = [await orphan('orphan', 60), await orphan('newborn', 0)]
+    const {jobs} = JSON.parse((await journey.mlv('jobs', 'list', '--all', '--json')).stdout)
+    const stateOf = (name: string) => jobs.find((job: {name: string}) => job.name === name).state
+    expect([stateOf('orphan'), stateOf('newborn')]).toEqual(['failed', 'running'])
+    expect(await mlflow.runs.get(old)).toMatchObject({
+      status: 'FAILED',
+      tags: {'mlv.job.reason': expect.stringContaining('Ray no longer knows the job')},
+    })
+    expect((await mlflow.runs.get(young)).status).toBe('RUNNING')
+  })
+})
+
+describe('a job from a git repository', () => {
+  it('keeps the commit, the branch and the uncommitted patch with its run', async () => {
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], {
+        cwd: journey.folder,
+        encoding: 'utf8',
+      }).trim()
+    git('init', '--quiet', '--initial-branch', 'trunk')
+    git('add', 'slow.py')
+    git('commit', '--quiet', '--message', 'Tick')
+    await writeFile(join(journey.folder, 'slow.py'), `${slow}# changed since\n`)
+    const {stdout} = await journey.mlv('train', '--json', '--', 'python', 'slow.py', '1')
+    const {artifacts, runs} = await mlflowOf(journey)
+    const {artifactUri, tags} = await runs.get(JSON.parse(stdout).run.id)
+    const commit = git('rev-parse', 'HEAD')
+    expect(tags).toMatchObject({
+      'mlflow.source.git.commit': commit,
+      'mlv.job.git_commit': commit,
+      'mlv.job.git_branch': 'trunk',
+      'mlv.job.git_dirty': 'true',
+    })
+    expect(Buffer.from(await artifacts.read(artifactUri, 'job/changes.patch')).toString()).toContain('+# changed since')
+  })
+})
 
 describe('wrong words', () => {
   it.each([
