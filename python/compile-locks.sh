@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 unset PIP_FIND_LINKS PIP_INDEX_URL PIP_EXTRA_INDEX_URL UV_FIND_LINKS || true
-for name in requirements requirements-dev requirements-checkov; do
+for name in requirements requirements-mlflow requirements-dev requirements-checkov; do
   "${UV:-uv}" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
     --no-header --no-annotate --no-emit-package torch --no-emit-package torchvision \
     "$@" "$name.in" --output-file "$name.lock"
