@@ -10,7 +10,7 @@ import {root} from '../_helpers/source-tree.js'
 /** Says what it got, and ends with the exit code that it is told. */
 const echo = `import json, os, sys
 names = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLV_JOB_NAME", "MLV_CHECKPOINT_DIR")
-print(json.dumps({"argv": sys.argv[2:], "files": sorted(os.listdir(".")), "has": [n for n in names if os.environ.get(n)]}))
+print(json.dumps({"argv": sys.argv[2:], "files": sorted(os.listdir(".")), "has": [n for n in names if os.environ.get(n)], "spec": os.environ.get("MLV_JOB_SPEC")}))
 sys.exit(int(sys.argv[1]))
 `
 
@@ -53,6 +53,8 @@ describe('a command of your own', () => {
     expect(said.argv).toEqual(odd)
     expect(said.files).toEqual(['echo.py', 'mlv.yaml', 'slow.py'])
     expect(said.has).toHaveLength(4)
+    // Ray's processes in the default environment know nothing of the job: they are ready before it comes.
+    expect(said.spec).toBeNull()
     expect(JSON.parse(stdout)).toMatchObject({
       job: {name: expect.stringMatching(/^echo-/), state: 'succeeded', exit_code: 0},
       run: {url: expect.stringContaining('/#/experiments/')},

@@ -20,7 +20,7 @@ from mlvision.entry.spec import VARIABLE, JobSpec, work_environment
 from mlvision.entry.stopping import Stopping
 from mlvision.events import EventWriter
 
-CONFIG = "RAY_JOBCONFIG_JSON_ENV_VAR"
+CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _PATIENCE = 2.0  # seconds without a machine, then the reason is said
 # What kills a process without its fault: out of memory, a preempted or broken machine.
 _NOT_ITS_FAULT = frozenset({-signal.SIGKILL, -signal.SIGBUS, -signal.SIGSEGV})
