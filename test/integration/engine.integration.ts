@@ -53,13 +53,11 @@ describe('the phase engine', () => {
     expect(at('phase-started', '03-mlflow')).toBeGreaterThan(at('phase-ended', '02-cluster'))
   })
 
-  it('changes nothing at all when there is nothing to do, in under 2 s', async () => {
+  it('changes nothing at all when there is nothing to do', async () => {
     const folder = await platformFolder(parent)
     await run(folder)
     const before = snapshot(folder)
-    const began = performance.now()
     expect(await run(folder)).toMatchObject({code: 0, stderr: ''})
-    expect(performance.now() - began).toBeLessThan(2000)
     expect(snapshot(folder)).toEqual(before)
   })
 

@@ -154,6 +154,7 @@ describe('a run that says RUNNING while Ray knows no job of it', () => {
       tags: {'mlv.job.reason': expect.stringContaining('Ray no longer knows the job')},
     })
     expect((await mlflow.runs.get(young)).status).toBe('RUNNING')
+    await mlflow.runs.delete(young)
   })
 })
 
@@ -207,5 +208,29 @@ describe('SQLite', () => {
     expect(complaints).toEqual([])
     expect(readBack).toEqual(sent)
     expect(locks).toEqual([])
+  })
+})
+
+// Last: it takes everything away that a reboot does.
+describe('after a reboot', () => {
+  it('setup brings MLflow and Ray back at their addresses, with every job that was', async () => {
+    const before = JSON.parse((await journey.mlv('jobs', 'list', '--all', '--limit', '100', '--json')).stdout).jobs
+    const addresses = await readFile(join(journey.stateDir, 'ports.json'), 'utf8')
+    for (let left = await journey.processes(); left.length > 0; left = await journey.processes()) {
+      for (const {pid} of left) {
+        try {
+          process.kill(pid, 'SIGKILL')
+        } catch {}
+      }
+    }
+    expect((await journey.mlv('status', '--exit-code')).code).toBe(2)
+    const setup = await journey.mlv('setup', '--yes')
+    expect({code: setup.code, stderr: setup.stderr}).toMatchObject({code: 0})
+    expect(await readFile(join(journey.stateDir, 'ports.json'), 'utf8')).toBe(addresses)
+    const after = JSON.parse((await journey.mlv('jobs', 'list', '--all', '--limit', '100', '--json')).stdout).jobs
+    const states = (jobs: {name: string; state: string}[]) => jobs.map(({name, state}) => `${name} ${state}`)
+    expect(states(after)).toEqual(states(before))
+    const {stdout} = await journey.mlv('train', '--json', '--', 'python', 'slow.py', '1')
+    expect(JSON.parse(stdout).job.state).toBe('succeeded')
   })
 })
