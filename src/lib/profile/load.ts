@@ -9,9 +9,9 @@ import type {Origin} from './origin.js'
 import {profileSchema, type ResolvedProfile, userSchema} from './profile.js'
 import {checkSettings, readProject, selectProfile} from './project.js'
 import {listSettings, type Setting, valueFromText} from './settings.js'
-import {hidePasswords} from './source-frame.js'
+import {hidePasswords, openAt} from './source-frame.js'
 import {refusePassword} from './store-password.js'
-import {openAt, readYamlFile, type YamlFile} from './yaml-file.js'
+import type {YamlFile} from './yaml-file.js'
 
 export interface LoadOptions {
   readonly cwd: string
@@ -91,6 +91,7 @@ async function readUserFile(configDir: string | undefined): Promise<YamlFile | u
   if (configDir === undefined) return undefined
   const path = join(configDir, 'config.yaml')
   if (!(await stat(path).catch(() => undefined))) return undefined
+  const {readYamlFile} = await import('./yaml-file.js')
   const file = await readYamlFile(path, {label: path, code: 'MLV_SETTINGS_FILE'})
   checkSettings(file, userSchema, [[]])
   return file

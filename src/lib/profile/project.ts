@@ -7,7 +7,7 @@ import type {Environment} from './env.js'
 import type {Origin} from './origin.js'
 import {projectSchema} from './profile.js'
 import {passwordAdvice, storeHoldsPassword} from './store-password.js'
-import {type KeyPath, readYamlFile, type YamlFile} from './yaml-file.js'
+import type {KeyPath, YamlFile} from './yaml-file.js'
 
 export interface Project {
   readonly file: YamlFile
@@ -17,6 +17,8 @@ export interface Project {
 
 /** Reads mlv.yaml and refuses whatever in it is wrong, each with its line and column. */
 export async function readProject(path: string, label: string): Promise<Project> {
+  // Where there is no mlv.yaml, the 72 modules of the YAML parser are not loaded.
+  const {readYamlFile} = await import('./yaml-file.js')
   const file = await readYamlFile(path, {label, code: 'MLV_SETTINGS_SYNTAX'})
   const value = withoutEmpty(file.value) as {default?: string; profiles?: Record<string, unknown>}
   const profiles = Object.keys((file.value as {profiles?: object} | null)?.profiles ?? {})

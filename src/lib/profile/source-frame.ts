@@ -46,3 +46,8 @@ function isWide(segment: string): boolean {
     segment,
   )
 }
+
+/** A command line that opens a file where something has to be changed; vi, nano, emacs and micro know `+LINE`. */
+export function openAt(path: string, line = 1): string {
+  return `\${EDITOR:-vi} +${line} ${/^[\w@%+=:,./-]+$/.test(path) ? path : JSON.stringify(path)}`
+}

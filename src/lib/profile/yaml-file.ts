@@ -13,7 +13,7 @@ import {
 
 import type {ErrorCode} from '../error-codes.js'
 import {MlvError} from '../errors.js'
-import {type Position, sourceFrame} from './source-frame.js'
+import {openAt, type Position, sourceFrame} from './source-frame.js'
 
 export type KeyPath = readonly PropertyKey[]
 
@@ -104,11 +104,6 @@ export function parseYaml(path: string, text: string, {label, code}: ReadOptions
         tryThis,
       ),
   }
-}
-
-/** A command line that opens a file where something has to be changed; vi, nano, emacs and micro know `+LINE`. */
-export function openAt(path: string, line = 1): string {
-  return `\${EDITOR:-vi} +${line} ${/^[\w@%+=:,./-]+$/.test(path) ? path : JSON.stringify(path)}`
 }
 
 type Span = readonly [from: number, to: number]
