@@ -45,14 +45,19 @@ try {
     for (const row of rows)
       console.log(`${row.isGood ? '✔' : '✖'} ${row.what}: ${row.ours}; ${row.against}; ${row.ratio} (${row.aim})`)
     measured[name] = {date: new Date().toISOString().slice(0, 10), machine: machine(), rows}
+    // At once: a later section may fail.
+    write()
   }
 } finally {
   await workshop.close()
 }
-writeFileSync(store, `${JSON.stringify(measured, null, 2)}\n`)
-spawnSync('biome', ['format', '--write', store], {cwd: root, stdio: 'ignore'})
-writeFileSync(join(root, 'docs/benchmarks.md'), page(measured))
 console.log('\nWritten to docs/benchmarks.md.')
+
+function write() {
+  writeFileSync(store, `${JSON.stringify(measured, null, 2)}\n`)
+  spawnSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', store], {cwd: root, stdio: 'ignore'})
+  writeFileSync(join(root, 'docs/benchmarks.md'), page(measured))
+}
 
 function machine() {
   const [{model}] = cpus()

@@ -41,12 +41,12 @@ const linesOf = (text: string): Line[] =>
     .split('\n')
     .filter(Boolean)
     .map(line => JSON.parse(line))
-const hasEnded = (text: string) => /"state": "(finished|stopped_early|failed)"/.test(text)
+const hasEnded = (text: string) => /"state": "(finished|stopped_early)"/.test(text)
 const endedOf = (trials: Map<number, string>) => [...trials].filter(([, text]) => hasEnded(text))
 
 /** Waits until so many trials have ended, then kills what the pattern names. */
 async function killWhen(count: number, pattern: RegExp): Promise<Map<number, string>> {
-  const deadline = Date.now() + 120_000
+  const deadline = Date.now() + 400_000
   while (endedOf(await book(NAME)).length < count) {
     if (Date.now() > deadline) throw new Error(`Waited in vain for ${count} trials.`)
     await new Promise(resolve => setTimeout(resolve, 50))

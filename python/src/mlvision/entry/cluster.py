@@ -20,7 +20,7 @@ from mlvision.entry.spec import VARIABLE, JobSpec, work_environment
 from mlvision.entry.stopping import Stopping
 from mlvision.events import EventWriter
 
-CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _PATIENCE = 2.0  # seconds without a machine, then the reason is said
 # What kills a process without its fault: out of memory, a preempted or broken machine.
 _NOT_ITS_FAULT = frozenset({-signal.SIGKILL, -signal.SIGBUS, -signal.SIGSEGV})
@@ -64,15 +64,18 @@ def run_work(
     raise AssertionError("unreachable")
 
 
-def connect() -> dict[str, Any]:
+def connect(*, with_code: bool = False) -> dict[str, Any]:
     """Connect to the head; give the runtime environment that the job was submitted with.
 
     The job's own processes get none of it from Ray: a worker in the default environment is already
-    there, or starts 0.6 s sooner (Ray 2.60, 2 cores, n=4), and the variables are passed by us.
+    there, or starts 0.6 s sooner (Ray 2.60, 2 cores, n=4), and the variables are passed by us. With
+    ``with_code`` they get the job's files and mlvision, for actors that import it; never the job's spec.
     """
-    config = cast("dict[str, Any]", json.loads(os.environ.get(CONFIG, "{}")))
+    config = cast("dict[str, Any]", json.loads(os.environ.get(_CONFIG, "{}")))
     environment = cast("dict[str, Any]", config.pop("runtime_env", {}))
-    os.environ[CONFIG] = json.dumps(config | {"runtime_env": {}})
+    variables = {key: value for key, value in (environment.get("env_vars") or {}).items() if key != VARIABLE}
+    passed = environment | {"env_vars": variables} if with_code else {}
+    os.environ[_CONFIG] = json.dumps(config | {"runtime_env": passed})
     ray.init(
         address=os.environ.get("RAY_ADDRESS", "auto"),
         log_to_driver=False,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
 import signal
 import threading
 import time
-from typing import Any, cast
+from typing import Any
 
 from mlvision.config import parse_config
-from mlvision.entry.cluster import CONFIG, check_fit, connect, machines
+from mlvision.entry.cluster import check_fit, connect, machines
 from mlvision.entry.output import Output
-from mlvision.entry.spec import VARIABLE, JobSpec, TuneWork, sign_in
+from mlvision.entry.spec import JobSpec, TuneWork, sign_in
 from mlvision.entry.stopping import Stopping
 from mlvision.errors import TrainingError
 from mlvision.events import EventWriter
@@ -47,7 +45,7 @@ def run_sweep(spec: JobSpec, output: Output, events: EventWriter, stopping: Stop
     except TrainingError as error:
         events.emit("failed", error=describe(error), where=locate(error))
         return 2
-    environment = connect_with_code()
+    environment = connect(with_code=True)
     stopping.take_signals()
     check_fit(spec)
     count = places(spec, settings)
@@ -73,16 +71,6 @@ def _runs(spec: JobSpec, say: Any) -> TrialRuns:
         if REASON in run.tags:
             client.post(Entry("runs/delete-tag", {"run_id": run_id, "key": REASON}))
     return TrialRuns(client, run_id, spec.tracking.experiment_id, say)
-
-
-def connect_with_code() -> dict[str, Any]:
-    """Connect so that actors have the job's files and mlvision; the job's own spec is nothing to them."""
-    config = cast("dict[str, Any]", json.loads(os.environ.get(CONFIG, "{}")))
-    environment = cast("dict[str, Any]", config.get("runtime_env", {}))
-    variables = {key: value for key, value in (environment.get("env_vars") or {}).items() if key != VARIABLE}
-    os.environ[CONFIG] = json.dumps(config | {"runtime_env": environment | {"env_vars": variables}})
-    connect()
-    return environment
 
 
 def places(spec: JobSpec, settings: SearchSettings) -> int:

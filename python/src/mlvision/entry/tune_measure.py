@@ -19,7 +19,7 @@ def main() -> int:
     import ray
 
     from mlvision.entry import tune
-    from mlvision.entry.cluster import CannotRun, check_fit
+    from mlvision.entry.cluster import CannotRun, check_fit, connect
     from mlvision.entry.spec import TuneWork, from_environment
     from mlvision.search.settings import parse_settings
     from mlvision.tracking_reason import describe
@@ -29,7 +29,7 @@ def main() -> int:
     try:
         settings = parse_settings(spec.work.search)
         params = settings.build_space().draw(First())
-        tune.connect_with_code()
+        connect(with_code=True)
         check_fit(spec)
         resources = {"num_cpus": spec.resources.cpus, "num_gpus": spec.resources.gpus}
         measured = cast("Any", ray.remote(measure)).options(**resources).remote(spec.work.trial.config, params)
