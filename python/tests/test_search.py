@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mlvision.search import trial_runs
 from mlvision.search.algorithms import Random, build_algorithm
 from mlvision.search.errors import SearchError, SpaceChanged
 from mlvision.search.records import Book, TrialRecord
@@ -198,3 +199,12 @@ def test_a_corrupt_checkpoint_costs_its_epoch_and_is_named(tmp_path: Path) -> No
 def test_records_are_compared_by_their_best_epoch() -> None:
     record = TrialRecord(0, {})
     assert record.value("loss", "min") is None
+
+
+def test_a_run_whose_state_was_tagged_but_not_set_is_set_when_the_sweep_goes_on() -> None:
+    tags = [{"key": trial_runs.NUMBER, "value": "7"}, {"key": trial_runs.STATE, "value": "finished"}]
+    run = {"info": {"run_id": "r", "status": "RUNNING"}, "data": {"tags": tags}}
+    number, half = trial_runs._known(run)  # pyright: ignore[reportPrivateUsage]
+    assert (number, half.state) == (7, "")
+    run["info"] = {"run_id": "r", "status": "FINISHED"}
+    assert trial_runs._known(run)[1].state == "finished"  # pyright: ignore[reportPrivateUsage]

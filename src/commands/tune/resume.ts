@@ -44,7 +44,7 @@ checkpoints, in the same runs of MLflow.`
     const request = {
       of: args.sweep,
       trials: flags.trials,
-      restartErrored: flags['restart-errored'],
+      restartErrored: flags['restart-errored'] ?? false,
       keepSpace: flags['keep-space'],
     }
     const waitMs = flags.wait === undefined ? undefined : flags.wait * 1000

@@ -79,7 +79,8 @@ async function resumedSpec(
   }
   const {search} = spec.work
   if (!request.keepSpace) await checkSpace(context, {name, template: spec.job.template, space: search.space})
-  return {
+  // Checked again: what is saved now is what the next resume reads.
+  return jobSpecSchema.parse({
     ...spec,
     tracking: {...spec.tracking, uri: jobs.trackingUrl},
     credentials_file: jobs.credentialsFile,
@@ -88,7 +89,7 @@ async function resumedSpec(
       ...spec.work,
       search: {...search, trials: trialsOf(context, name, search, request), restart_errored: request.restartErrored},
     },
-  }
+  } satisfies JobSpec)
 }
 
 function trialsOf({command}: Context, name: string, search: Search, {trials}: ResumeRequest): number | null {

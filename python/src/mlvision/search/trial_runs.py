@@ -22,6 +22,7 @@ from mlvision.tracking_http import TrackingRefused, TrackingUnavailable
 
 NUMBER, STATE = "mlv.trial.number", "mlv.trial.state"
 _STATUS = {"finished": "FINISHED", "stopped_early": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_HALF_SET = ""  # the tag and the status of a run do not say the same
 _MOST = 900  # metrics in a request; MLflow takes 1000 things in all
 _PAUSE = 1.0  # seconds in which what a running trial reports is gathered
 
@@ -190,7 +191,10 @@ def _known(run: Mapping[str, JSON]) -> tuple[int | None, _Known]:
     # An epoch's metrics come in one request, so that a run has all of them or none.
     last = max((int(metric.get("step", 0)) for metric in metrics if metric["key"] == "epoch_seconds"), default=0)
     number = int(tags[NUMBER]) if tags.get(NUMBER, "").isdigit() else None
-    return number, _Known(str(info["run_id"]), last, bool(data.get("params")), tags.get(STATE))
+    state = tags.get(STATE)
+    if state is not None and info["status"] != _STATUS.get(state, "RUNNING"):
+        state = _HALF_SET  # the driver was killed between the two requests
+    return number, _Known(str(info["run_id"]), last, bool(data.get("params")), state)
 
 
 def _version(record: TrialRecord) -> tuple[str, int]:
