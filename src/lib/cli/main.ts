@@ -1,6 +1,7 @@
 import {run} from '@oclif/core/run'
 
 import type {MlvError} from '../errors.js'
+import {nameShell} from '../profile/env.js'
 import {isCommandNotFound, unknownCommand} from './not-found.js'
 import {errorJson, formatError, toMlvError} from './print-error.js'
 
@@ -8,6 +9,7 @@ import {errorJson, formatError, toMlvError} from './print-error.js'
 export async function main(argv: readonly string[], url: string): Promise<void> {
   // `2>&1 | head -1` leaves while a setup goes on: that is no reason to leave the work half done.
   process.stderr.on('error', () => undefined)
+  nameShell()
   try {
     await run([...argv], url)
   } catch (error) {

@@ -15,6 +15,11 @@ export function readEnvironment(): Environment {
   return {...process.env}
 }
 
+/** Without SHELL, oclif asks for the user's entry in the password file; a container's user may have none. */
+export function nameShell(): void {
+  process.env.SHELL ??= '/bin/sh'
+}
+
 /** A variable that a .env file gave. */
 export interface DotenvVariable {
   readonly value: string
