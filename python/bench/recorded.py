@@ -51,14 +51,8 @@ class _InLoop(Callback):
 @contextmanager
 def mlflow() -> Iterator[MlflowServer]:
     """Run a server for the time of the measurement."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = MlflowServer(Path(folder))
-        try:
-            server.start()
-            server.prepare()
-            yield server
-        finally:
-            server.end()
+    with tempfile.TemporaryDirectory() as folder, MlflowServer.running(Path(folder)) as server:
+        yield server
 
 
 def share_of_loop(server: MlflowServer, config: TrainConfig, data: ImageData, repeats: int) -> tuple[float, float]:

@@ -23,13 +23,8 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    try:
-        server.start()
-        server.prepare()
+    with MlflowServer.running(tmp_path_factory.mktemp("mlflow")) as server:
         yield server
-    finally:
-        server.end()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -14,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,18 @@ class MlflowServer(Service):
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         }
         super().__init__(folder, "mlflow", argv, environment)
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls, folder: Path) -> Iterator[MlflowServer]:
+        """Give a server that is ready for jobs, and end it."""
+        server = cls(folder)
+        try:
+            server.start()
+            server.prepare()
+            yield server
+        finally:
+            server.end()
 
     def prepare(self) -> None:
         """Make the user and the experiment."""

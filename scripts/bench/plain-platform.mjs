@@ -2,19 +2,10 @@
 import {spawn} from 'node:child_process'
 import {randomBytes} from 'node:crypto'
 import {mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {setTimeout as pause} from 'node:timers/promises'
-
-export function freePort() {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const {port} = server.address()
-      server.close(() => resolve(port))
-    })
-  })
-}
+import {freePort} from '../../test/_helpers/free-port.ts'
 
 export async function untilOk(url, headers = {}, limit = 120) {
   for (const deadline = Date.now() + limit * 1000; Date.now() < deadline; await pause(50)) {

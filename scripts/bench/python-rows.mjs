@@ -22,8 +22,6 @@ function rowsOf({root}, python, script, args = []) {
 
 export const trainingLoop = workshop => rowsOf(workshop, workshop.developmentPython(), 'loop.py')
 
-export const sweeps = workshop => rowsOf(workshop, workshop.developmentPython(), 'sweep.py')
-
 /** In a project whose platform runs: one side of it is `mlv ddp` itself. */
 export async function severalProcesses(workshop) {
   const {environment, project, python} = await workshop.platform()

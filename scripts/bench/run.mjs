@@ -9,7 +9,7 @@ import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {cliStart} from './cli-start.mjs'
 import {jobLatency} from './jobs.mjs'
-import {severalProcesses, sweeps, trainingLoop} from './python-rows.mjs'
+import {severalProcesses, trainingLoop} from './python-rows.mjs'
 import {firstStart, nothingToDo} from './setup.mjs'
 import {openWorkshop} from './workshop.mjs'
 import {eightWritersAtOnce} from './writers.mjs'
@@ -24,7 +24,6 @@ const sections = {
   jobs: {measure: jobLatency, title: 'Jobs'},
   loop: {measure: trainingLoop, title: 'The training loop'},
   ddp: {measure: severalProcesses, title: 'Several processes'},
-  sweep: {measure: sweeps, title: 'Sweeps'},
   writers: {measure: eightWritersAtOnce, title: 'Many at once'},
 }
 

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args'
 
 import {BaseCommand} from '../lib/cli/base-command.js'
 import {ddpFlags} from '../lib/cli/ddp-flags.js'
-import {endWithJob} from '../lib/cli/job-end.js'
+import {endWithJob, followOptions} from '../lib/cli/job-end.js'
 import {ddp, ddpDryRun} from '../lib/jobs/ddp.js'
 import type {JobResult} from '../lib/jobs/outcome.js'
 import type {DryRun} from '../lib/jobs/train.js'
@@ -49,8 +49,7 @@ the job, which names it; with --elastic the others go on. Ends with 100 when the
       context.reporter.result(text)
       return value
     }
-    const waitMs = flags.wait === undefined ? undefined : flags.wait * 1000
-    const outcome = await ddp(context, request, {isDetached: flags.detach, waitMs})
+    const outcome = await ddp(context, request, followOptions(flags))
     return endWithJob(outcome, context.reporter, this.jsonEnabled())
   }
 }

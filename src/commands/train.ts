@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args'
 
 import {BaseCommand} from '../lib/cli/base-command.js'
-import {endWithJob} from '../lib/cli/job-end.js'
+import {endWithJob, followOptions} from '../lib/cli/job-end.js'
 import {trainFlags} from '../lib/cli/train-flags.js'
 import type {JobResult} from '../lib/jobs/outcome.js'
 import {type DryRun, train, trainDryRun} from '../lib/jobs/train.js'
@@ -49,8 +49,7 @@ The job's output goes to stderr, the result to stdout. Ends with 100 when the jo
       context.reporter.result(text)
       return value
     }
-    const waitMs = flags.wait === undefined ? undefined : flags.wait * 1000
-    const outcome = await train(context, request, {isDetached: flags.detach, waitMs})
+    const outcome = await train(context, request, followOptions(flags))
     return endWithJob(outcome, context.reporter, this.jsonEnabled())
   }
 }

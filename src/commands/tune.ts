@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args'
 
 import {BaseCommand} from '../lib/cli/base-command.js'
-import {endWithJob} from '../lib/cli/job-end.js'
+import {endWithJob, followOptions} from '../lib/cli/job-end.js'
 import {tuneFlags} from '../lib/cli/tune-flags.js'
 import type {JobResult} from '../lib/jobs/outcome.js'
 import {tune, tuneDryRun} from '../lib/jobs/tune.js'
@@ -48,8 +48,7 @@ sweep. Ctrl-C stops following, never the sweep. Ends with 100 when it failed, 10
       context.reporter.result(text)
       return value
     }
-    const waitMs = flags.wait === undefined ? undefined : flags.wait * 1000
-    const outcome = await tune(context, request, {isDetached: flags.detach, waitMs})
+    const outcome = await tune(context, request, followOptions(flags))
     return endWithJob(outcome, context.reporter, this.jsonEnabled())
   }
 }

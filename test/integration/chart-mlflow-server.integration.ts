@@ -2,13 +2,13 @@ import {type ChildProcess, spawn, spawnSync} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdtemp, rm, writeFile} from 'node:fs/promises'
 import {request} from 'node:http'
-import {createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
 import {developmentPython} from '../../scripts/development-python.mjs'
 import {type Manifest, ofKind, render} from '../_helpers/charts.js'
+import {freePort} from '../_helpers/free-port.js'
 import {findPostgres, type PostgresServer, startPostgres} from '../_helpers/postgres-server.js'
 
 const ADMIN_PASSWORD = 'long enough for it'
@@ -133,13 +133,4 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
     if (Date.now() > deadline) throw new Error('MLflow did not come up')
     await new Promise(resolve => setTimeout(resolve, 200))
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

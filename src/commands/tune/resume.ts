@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 
 import {BaseCommand} from '../../lib/cli/base-command.js'
-import {endWithJob} from '../../lib/cli/job-end.js'
+import {endWithJob, followOptions} from '../../lib/cli/job-end.js'
 import type {JobResult} from '../../lib/jobs/outcome.js'
 import {resumeTune} from '../../lib/jobs/tune-resume.js'
 
@@ -47,8 +47,7 @@ checkpoints, in the same runs of MLflow.`
       restartErrored: flags['restart-errored'] ?? false,
       keepSpace: flags['keep-space'],
     }
-    const waitMs = flags.wait === undefined ? undefined : flags.wait * 1000
-    const outcome = await resumeTune(context, request, {isDetached: flags.detach, waitMs})
+    const outcome = await resumeTune(context, request, followOptions(flags))
     return endWithJob(outcome, context.reporter, this.jsonEnabled())
   }
 }

@@ -1,4 +1,5 @@
 import type {JobOutcome, JobResult} from '../jobs/outcome.js'
+import type {TrainOptions} from '../jobs/train.js'
 import type {Reporter} from '../ui/reporter.js'
 
 /**
@@ -10,4 +11,9 @@ export function endWithJob(outcome: JobOutcome, reporter: Reporter, isJson: bool
   if (outcome.error) process.exitCode = outcome.error.exitCode
   else reporter.result(outcome.text)
   return outcome.result
+}
+
+/** How long a job is followed, as its flags say; `--wait` is in seconds. */
+export function followOptions({detach, wait}: {detach: boolean; wait?: number | undefined}): TrainOptions {
+  return {isDetached: detach, waitMs: wait === undefined ? undefined : wait * 1000}
 }

@@ -3,11 +3,9 @@ import {MlvError} from '../errors.js'
 import {loadTemplate} from '../templates/load-template.js'
 import {parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
-import {formatArgv} from '../tools/exec.js'
 import type {JobSpec} from '../types/job.js'
-import {checkName, makeName} from './names.js'
 import type {JobOutcome} from './outcome.js'
-import {type JobPlan, type TrainRequest, wrongKind} from './plan.js'
+import {asAsked, checkNames, type JobPlan, type TrainRequest, wrongKind} from './plan.js'
 import {type DryRun, dryRunOf, submitAndFollow, type TrainOptions} from './train.js'
 
 /** What was typed after `mlv ddp`. */
@@ -37,9 +35,7 @@ export async function ddpDryRun(context: Context, request: DdpRequest): Promise<
 
 /** Decides everything that can be decided here; every wrong word of the request ends here. */
 export async function planDdp(context: Context, request: DdpRequest): Promise<JobPlan> {
-  if (request.name !== undefined) checkName(request.name)
-  if (request.idempotencyKey !== undefined) checkName(request.idempotencyKey, '--idempotency-key')
-  if (request.register !== undefined) checkName(request.register, '--register')
+  checkNames(request)
   const typed = request.processes === undefined ? undefined : parseProcesses(context, request.processes)
   const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
   const parameters = await parameterValues(context, {...request, template})
@@ -49,14 +45,10 @@ export async function planDdp(context: Context, request: DdpRequest): Promise<Jo
   const {nodes, processes} = scaling
     ? {nodes: 1, processes: Math.max(...scaling)}
     : (typed ?? parseProcesses(context, template.processes ?? '1x1'))
-  const name = request.name ?? makeName(template.name)
   return {
+    ...asAsked(request, {stem: template.name, experiment: template.name, alias: 'candidate'}),
     kind: 'ddp',
-    name,
-    isNameChosen: request.name !== undefined,
-    submissionId: request.idempotencyKey ?? name,
     template: template.name,
-    experiment: request.experiment ?? template.name,
     resources: {
       cpus: share(context, request.cpusPerWorker, '--cpus-per-worker') ?? resources.cpus,
       gpus: share(context, request.gpusPerWorker, '--gpus-per-worker') ?? resources.gpus,
@@ -73,10 +65,8 @@ export async function planDdp(context: Context, request: DdpRequest): Promise<Jo
       scaling,
       hourly_price: request.hourlyPrice === undefined ? null : price(context, request.hourlyPrice),
     } satisfies JobSpec['work'],
-    register: request.register === undefined ? null : {model: request.register, alias: 'candidate'},
     parameters,
     upload: undefined,
-    commandLine: formatArgv(request.words),
   }
 }
 

@@ -30,7 +30,7 @@ export async function listJobs(context: Context, platform: Platform, options: Li
   return reconciled.map(({job, run}) => toRecord(mlflow.client.url, run, job))
 }
 
-/** Undefined when Ray cannot be asked: then nobody may conclude that a job is gone. */
+/** The error where Ray cannot be asked: then nobody may conclude that a job is gone. */
 async function rayJobs(platform: Platform): Promise<ReadonlyMap<string, RayJob> | Error> {
   try {
     const jobs = await (await platform.ray()).list()

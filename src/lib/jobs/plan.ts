@@ -70,22 +70,39 @@ const RETRIES = 2
 
 /** Decides everything about a job that can be decided here; every wrong word of the request ends here. */
 export async function planJob(context: Context, request: TrainRequest): Promise<JobPlan> {
-  if (request.name !== undefined) checkName(request.name)
-  if (request.idempotencyKey !== undefined) checkName(request.idempotencyKey, '--idempotency-key')
-  if (request.register !== undefined) checkName(request.register, '--register')
+  checkNames(request)
   const decided = request.argv ? await ofCommand(context, request, request.argv) : await ofTemplate(context, request)
-  const name = request.name ?? makeName(decided.stem)
-  const {stem: _, ...rest} = decided
+  const {stem, ...rest} = decided
   return {
     ...rest,
+    ...asAsked(request, {stem, experiment: decided.experiment, alias: 'candidate'}),
     kind: 'train',
+    resources: {cpus: request.cpus ?? decided.resources.cpus, gpus: request.gpus ?? decided.resources.gpus},
+    retries: RETRIES,
+  }
+}
+
+type Named = Pick<TrainRequest, 'experiment' | 'idempotencyKey' | 'name' | 'register' | 'words'>
+
+/** Refuses names that a folder, Ray or MLflow would change, before anything else is looked at. */
+export function checkNames({idempotencyKey, name, register}: Named): void {
+  if (name !== undefined) checkName(name)
+  if (idempotencyKey !== undefined) checkName(idempotencyKey, '--idempotency-key')
+  if (register !== undefined) checkName(register, '--register')
+}
+
+/** What every kind of job takes from its request in the same way. */
+export function asAsked(
+  request: Named,
+  {alias, experiment, stem}: {stem: string; experiment: string; alias: string},
+): Pick<JobPlan, 'commandLine' | 'experiment' | 'isNameChosen' | 'name' | 'register' | 'submissionId'> {
+  const name = request.name ?? makeName(stem)
+  return {
     name,
     isNameChosen: request.name !== undefined,
     submissionId: request.idempotencyKey ?? name,
-    experiment: request.experiment ?? decided.experiment,
-    resources: {cpus: request.cpus ?? decided.resources.cpus, gpus: request.gpus ?? decided.resources.gpus},
-    retries: RETRIES,
-    register: request.register === undefined ? null : {model: request.register, alias: 'candidate'},
+    experiment: request.experiment ?? experiment,
+    register: request.register === undefined ? null : {model: request.register, alias},
     commandLine: formatArgv(request.words),
   }
 }

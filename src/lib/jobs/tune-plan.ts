@@ -5,30 +5,12 @@ import {parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import {withoutFixed} from '../templates/search-space.js'
 import type {ParameterValue} from '../templates/template-schema.js'
-import {formatArgv} from '../tools/exec.js'
 import type {JobSpec} from '../types/job.js'
 import type {algorithms, presets, Search, schedulers, TemplateSearch} from '../types/search.js'
-import {checkName, makeName} from './names.js'
-import {type JobPlan, type TrainRequest, wrongKind} from './plan.js'
+import {asAsked, checkNames, type JobPlan, type TrainRequest, wrongKind} from './plan.js'
 
 /** What was typed after `mlv tune`. */
-export interface TuneRequest
-  extends Pick<
-    TrainRequest,
-    | 'template'
-    | 'file'
-    | 'name'
-    | 'model'
-    | 'dataset'
-    | 'epochs'
-    | 'set'
-    | 'cpus'
-    | 'gpus'
-    | 'register'
-    | 'idempotencyKey'
-    | 'experiment'
-    | 'words'
-  > {
+export interface TuneRequest extends Omit<TrainRequest, 'argv'> {
   readonly trials?: number | undefined
   readonly algorithm?: (typeof algorithms)[number] | undefined
   readonly scheduler?: (typeof schedulers)[number] | undefined
@@ -47,13 +29,7 @@ const RETRIES = 2
 
 /** Decides everything about a sweep that can be decided here; every wrong word of the request ends here. */
 export async function planTune(context: Context, request: TuneRequest): Promise<JobPlan> {
-  for (const [value, flag] of [
-    [request.name, '--name'],
-    [request.idempotencyKey, '--idempotency-key'],
-    [request.register, '--register'],
-  ] as const) {
-    if (value !== undefined) checkName(value, flag)
-  }
+  checkNames(request)
   const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
   if (template.kind !== 'tune' || !template.search) throw wrongKind(context, template)
   const preset = presetOf(context, template, template.search, request.preset)
@@ -63,21 +39,15 @@ export async function planTune(context: Context, request: TuneRequest): Promise<
   const {resources, work} = render(template, parameters)
   if (work.type !== 'mlvision') throw wrongKind(context, template)
   const search = searchOf(context, template, template.search, {request, preset, fixed})
-  const name = request.name ?? makeName(template.name)
   return {
+    ...asAsked(request, {stem: template.name, experiment: template.name, alias: 'challenger'}),
     kind: 'tune',
-    name,
-    isNameChosen: request.name !== undefined,
-    submissionId: request.idempotencyKey ?? name,
     template: template.name,
-    experiment: request.experiment ?? template.name,
     resources: {cpus: request.cpus ?? resources.cpus, gpus: request.gpus ?? resources.gpus},
     retries: RETRIES,
     work: {type: 'tune', trial: work, search} satisfies JobSpec['work'],
-    register: request.register === undefined ? null : {model: request.register, alias: 'challenger'},
     parameters,
     upload: undefined,
-    commandLine: formatArgv(request.words),
   }
 }
 

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from mlvision.entry.train import STOPPED, open_tracker, task
+from mlvision.entry.train import STOPPED, open_tracker, task, watchers
 from mlvision.events import EventWriter
 
 if TYPE_CHECKING:
@@ -73,12 +73,7 @@ def _callback(
     """Give what the first process tells the world with; the others tell nobody."""
     if not workers.is_first:
         return None
-    from mlvision.callbacks import Callbacks
-    from mlvision.event_callback import EventCallback
-
-    tracker = open_tracker(folder, registration)
-    told = EventCallback(events, lambda: tracker.model if tracker else None)
-    return told if tracker is None else Callbacks([tracker, told])
+    return watchers(events, open_tracker(folder, registration))
 
 
 def _say_failure(events: EventWriter, workers: Workers | None, error: str) -> None:

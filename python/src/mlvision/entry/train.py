@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from mlvision.events import EventWriter
 
 if TYPE_CHECKING:
+    from mlvision.callbacks import Callbacks
     from mlvision.config import TrainConfig
     from mlvision.mlflow_callback import MlflowCallback
     from mlvision.registry import Registration
@@ -60,16 +61,11 @@ def _train(
     events: EventWriter,
     tracker: MlflowCallback | None,
 ) -> int:
-    from mlvision.callbacks import Callback, Callbacks
     from mlvision.errors import Stopped, TrainingError
-    from mlvision.event_callback import EventCallback
     from mlvision.training import train
 
-    # The events come last: their result names the model that the tracker has saved.
-    told = EventCallback(events, lambda: tracker.model if tracker else None)
-    members: list[Callback] = [told] if tracker is None else [tracker, told]
     try:
-        train(config, Callbacks(members), folder, stop)
+        train(config, watchers(events, tracker), folder, stop)
     except Stopped:
         return STOPPED
     except TrainingError:
@@ -112,6 +108,17 @@ def open_tracker(folder: str | None, registration: Registration | None) -> Mlflo
     from mlvision.mlflow_callback import MlflowCallback
 
     return MlflowCallback(*found, _say, folder=folder, registration=registration)
+
+
+def watchers(events: EventWriter, tracker: MlflowCallback | None) -> Callbacks:
+    """Give what tells the world of a training."""
+    from mlvision.callbacks import Callback, Callbacks
+    from mlvision.event_callback import EventCallback
+
+    # The events come last: their result names the model that the tracker has saved.
+    told = EventCallback(events, lambda: tracker.model if tracker else None)
+    members: list[Callback] = [told] if tracker is None else [tracker, told]
+    return Callbacks(members)
 
 
 def _run() -> tuple[TrackingClient, str] | None:

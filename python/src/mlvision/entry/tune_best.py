@@ -7,6 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from mlvision.entry.train import watchers
 from mlvision.events import EventWriter
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ def main() -> int:
     from mlvision import callbacks as on
     from mlvision.entry.spec import MlvisionWork, from_environment
     from mlvision.errors import TrainingError
-    from mlvision.event_callback import EventCallback
     from mlvision.mlflow_callback import MlflowCallback
     from mlvision.registry import Registration
     from mlvision.tracking_client import TrackingClient
@@ -36,7 +36,7 @@ def main() -> int:
     except TrainingError as error:
         events.emit("failed", error=str(error), where=None)
         return 1
-    watch = on.Callbacks([tracker, EventCallback(events, lambda: tracker.model)])
+    watch = watchers(events, tracker)
     try:
         _finish(spec.work.config, spec.storage, watch)
     except TrainingError as error:

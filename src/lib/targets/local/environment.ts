@@ -1,10 +1,10 @@
-import {createHash} from 'node:crypto'
 import {readFile} from 'node:fs/promises'
-import {isAbsolute, join} from 'node:path'
+import {join} from 'node:path'
 import {z} from 'zod'
 
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
+import {digestOf, lockedPackages, requirementsPath} from '../../tools/packages.js'
 import {type FoundPython, findPythons} from '../../tools/python.js'
 import type {Packages} from '../../types/target.js'
 import {layoutOf} from './layout.js'
@@ -23,8 +23,6 @@ export interface WantedEnvironment {
   readonly requirements?: {readonly path: string; readonly folder: string; readonly text?: string}
 }
 
-const LOCK_FILE = 'python/requirements.lock'
-const TORCH_FILE = 'python/torch-versions.json'
 const PYTORCH_CPU = 'https://download.pytorch.org/whl/cpu/'
 
 /** The interpreter of the profile's environment as phase 01 wrote it down; undefined where that is out of date. */
@@ -126,26 +124,7 @@ async function chooseTorch(context: Context): Promise<string | undefined> {
   return answer?.ok ? 'cpu' : undefined
 }
 
-function requirementsPath({profile, projectDir}: Context): string | undefined {
-  const path = profile.settings.python.requirements
-  if (path === undefined) return undefined
-  return isAbsolute(path) ? path : join(projectDir, path)
-}
-
 async function lockDigest(context: Context): Promise<string> {
   const {lock, torch} = await lockedPackages(context)
   return digestOf([lock, torch])
-}
-
-async function lockedPackages({packageDir}: Context): Promise<Packages> {
-  const [lock = '', torch = ''] = await Promise.all(
-    [LOCK_FILE, TORCH_FILE].map(name => readFile(join(packageDir, name), 'utf8')),
-  )
-  return {lock, torch}
-}
-
-function digestOf(parts: readonly string[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part).update('\0')
-  return hash.digest('hex').slice(0, 16)
 }
