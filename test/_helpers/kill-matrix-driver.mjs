@@ -5,18 +5,27 @@ import {join} from 'node:path'
 
 const dist = new URL('../../dist/lib/', import.meta.url)
 const load = path => import(new URL(path, dist).href)
-const [{setUp}, {tearDown}, {createExec}, {listenForInterrupts}, {formatError, toMlvError}, {createPlainReporter}, ui] =
-  await Promise.all(
-    [
-      'phases/setup.js',
-      'phases/teardown.js',
-      'tools/exec.js',
-      'cli/interrupt.js',
-      'cli/print-error.js',
-      'ui/plain-reporter.js',
-      'ui/terminal-reporter.js',
-    ].map(load),
-  )
+const [
+  {setUp},
+  {tearDown},
+  {localState},
+  {createExec},
+  {listenForInterrupts},
+  {formatError, toMlvError},
+  {createPlainReporter},
+  ui,
+] = await Promise.all(
+  [
+    'phases/setup.js',
+    'phases/teardown.js',
+    'targets/local/state.js',
+    'tools/exec.js',
+    'cli/interrupt.js',
+    'cli/print-error.js',
+    'ui/plain-reporter.js',
+    'ui/terminal-reporter.js',
+  ].map(load),
+)
 
 const projectDir = process.cwd()
 const stateDir = join(projectDir, '.mlv', 'test')
@@ -105,6 +114,7 @@ const plan = [
 const nothing = {
   name: 'test',
   phases: plan,
+  state: localState,
   connect: () => ({
     mlflow: async () => ({url: 'http://127.0.0.1:1', username: '', password: ''}),
     ray: async () => ({url: 'http://127.0.0.1:2', token: '', python: ''}),

@@ -4,7 +4,6 @@ import type {Context} from '../context.js'
 import {createMlflowClient} from '../mlflow/client.js'
 import type {Phase, PhaseState} from '../types/phase.js'
 import type {Target} from '../types/target.js'
-import {readOutputs, removeOutputs, writeOutputs} from './outputs.js'
 
 /** Addresses and names only: what proves who one is stays with the target's credentials. */
 const connectionSchema = z.object({
@@ -26,17 +25,16 @@ export function connectionPhase(target: Target): Phase {
         id: 'reach',
         title: 'Reaching MLflow from outside',
         plan: ['Sign in to MLflow at its address and ask for its version; write down the addresses'],
-        run: async () =>
-          writeOutputs(context.stateDir, '05-connection', connectionSchema, await reach(context, target)),
+        run: async () => target.state(context).write('05-connection', connectionSchema, await reach(context, target)),
       },
     ],
     destroy: async context =>
-      (await readOutputs(context.stateDir, '05-connection', connectionSchema))
+      (await target.state(context).read('05-connection', connectionSchema))
         ? [
             {
               id: 'forget',
               title: 'Forgetting the addresses',
-              run: () => removeOutputs(context.stateDir, '05-connection'),
+              run: () => target.state(context).remove('05-connection'),
             },
           ]
         : [],
@@ -44,7 +42,7 @@ export function connectionPhase(target: Target): Phase {
 }
 
 async function connectionState(context: Context, target: Target): Promise<PhaseState> {
-  const recorded = await readOutputs(context.stateDir, '05-connection', connectionSchema)
+  const recorded = await target.state(context).read('05-connection', connectionSchema)
   if (!recorded) return {kind: 'absent'}
   const found = await reach(context, target)
   if (found.mlflow.url !== recorded.mlflow.url) {

@@ -1,16 +1,14 @@
 import {z} from 'zod'
 
-import type {Context} from '../context.js'
 import type {Phase, PhaseState} from '../types/phase.js'
+import {builtSchema, type StateStore} from '../types/state.js'
 import type {Target} from '../types/target.js'
 import type {Reporter} from '../ui/reporter.js'
 import {proveProfile} from '../verify/run.js'
-import {readJournal} from './journal.js'
-import {readOutputs, removeOutputs, writeOutputs} from './outputs.js'
 
 const proofSchema = z.object({proven_at: z.iso.datetime(), canaries: z.int(), seconds: z.number()})
 
-const provenPhases = ['03-mlflow', '04-users', '05-connection']
+const provenPhases = ['03-mlflow', '04-users', '05-connection'] as const
 
 /**
  * Proves MLflow by real actions. The proof holds until one of the phases that it covers is built again: that is what
@@ -21,7 +19,7 @@ export function verifyPhase(target: Target): Phase {
     id: '06-verify',
     needs: ['05-connection'],
     summary: 'Prove MLflow by real actions',
-    status: verifyState,
+    status: context => verifyState(target.state(context)),
     apply: async context => [
       {
         id: 'prove',
@@ -33,7 +31,7 @@ export function verifyPhase(target: Target): Phase {
             const told = {...context, reporter: countingReporter(context.reporter, progress.update)}
             const {passed, seconds} = await proveProfile({context: told, connection, scope: 'core'})
             const proof = {proven_at: new Date().toISOString(), canaries: passed, seconds}
-            await writeOutputs(context.stateDir, '06-verify', proofSchema, proof)
+            await target.state(context).write('06-verify', proofSchema, proof)
           } finally {
             await connection.close()
           }
@@ -41,26 +39,20 @@ export function verifyPhase(target: Target): Phase {
       },
     ],
     destroy: async context =>
-      (await readOutputs(context.stateDir, '06-verify', proofSchema))
-        ? [{id: 'forget', title: 'Forgetting the proof', run: () => removeOutputs(context.stateDir, '06-verify')}]
+      (await target.state(context).read('06-verify', proofSchema))
+        ? [{id: 'forget', title: 'Forgetting the proof', run: () => target.state(context).remove('06-verify')}]
         : [],
   }
 }
 
-async function verifyState(context: Context): Promise<PhaseState> {
-  const proof = await readOutputs(context.stateDir, '06-verify', proofSchema)
+async function verifyState(state: StateStore): Promise<PhaseState> {
+  const proof = await state.read('06-verify', proofSchema)
   if (!proof) return {kind: 'absent'}
-  const {events} = await readJournal(context.stateDir)
-  const rebuilt = events.findLast(
-    event =>
-      event.event === 'phase-ended' &&
-      event.outcome === 'done' &&
-      provenPhases.includes(event.phase) &&
-      event.at > proof.proven_at,
+  const built = await Promise.all(
+    provenPhases.map(async id => ({id, at: (await state.read(`${id}.built`, builtSchema))?.at})),
   )
-  if (rebuilt?.event === 'phase-ended') {
-    return {kind: 'drifted', why: `${rebuilt.phase} was built again since the proof`}
-  }
+  const rebuilt = built.find(({at}) => at !== undefined && at > proof.proven_at)
+  if (rebuilt) return {kind: 'drifted', why: `${rebuilt.id} was built again since the proof`}
   return {
     kind: 'ready',
     detail: `${proof.canaries} canaries passed on ${proof.proven_at.slice(0, 16).replace('T', ' ')}`,

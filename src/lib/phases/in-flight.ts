@@ -1,8 +1,10 @@
+import {hostname} from 'node:os'
+
 import type {Context} from '../context.js'
+import type {Lock} from '../types/state.js'
 import {ago} from '../ui/duration.js'
 import type {Journal} from './journal.js'
 import {findInFlight, type InFlight} from './journal-events.js'
-import type {Lock} from './lock.js'
 
 /** What the last run left in the middle, as `--json` shows it. */
 export interface InFlightResult {
@@ -34,8 +36,9 @@ export function tellWhatWasFound(
 ): InFlightResult | null {
   const {note, warn} = context.reporter
   if (lock.takenOverFrom) {
-    const {command, pid, since} = lock.takenOverFrom
-    note(`The lock of \`${command}\` (pid ${pid}, since ${since}) was left behind; it is taken over.`)
+    const {command, host, pid, since} = lock.takenOverFrom
+    const where = host === hostname() ? '' : ` on ${host}`
+    note(`The lock of \`${command}\` (pid ${pid}${where}, since ${since}) was left behind; it is taken over.`)
   }
   if (journal.keptAside) {
     warn(`The journal was damaged. It is kept as ${journal.keptAside}; what could be read goes on.`)

@@ -1,6 +1,7 @@
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
 import type {Phase, PhaseId, Step} from '../types/phase.js'
+import {builtSchema, type StateStore} from '../types/state.js'
 import type {Task} from '../ui/reporter.js'
 import type {Journal} from './journal.js'
 import type {RunOutcome} from './journal-events.js'
@@ -26,6 +27,7 @@ export interface RunPhasesOptions {
   /** Those that may be changed; the others are only looked at. */
   readonly chosen: ReadonlySet<PhaseId>
   readonly journal: Journal
+  readonly state: StateStore
   /** What is shown of a phase. */
   task(id: PhaseId): Task
 }
@@ -66,6 +68,7 @@ async function applyAfter(
     }
     if (state.kind === 'drifted') task.update(why)
     const steps = await runSteps(options, phase, task, await phase.apply(context))
+    await options.state.write(`${phase.id}.built`, builtSchema, {at: new Date().toISOString()})
     const detail = await proveReady(context, phase)
     return {outcome: 'applied', steps, ...(detail === undefined ? {} : {why: detail})}
   })

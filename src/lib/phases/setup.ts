@@ -3,13 +3,13 @@ import {MlvError} from '../errors.js'
 import {resolveTarget} from '../targets/resolve.js'
 import {ensureStateFolder} from '../tools/state-folder.js'
 import type {Phase} from '../types/phase.js'
+import type {Lock} from '../types/state.js'
 import type {Target} from '../types/target.js'
 import type {VerifyResult} from '../verify/canary.js'
 import {proveBuilt} from './final-proof.js'
 import {type InFlightResult, tellWhatWasFound} from './in-flight.js'
 import {type Journal, openJournal, readJournal} from './journal.js'
 import {findInFlight, usualDurations} from './journal-events.js'
-import {acquireLock, ensureUnlocked} from './lock.js'
 import {lookAtPhases} from './look.js'
 import {endOrphans, markedExec} from './orphans.js'
 import {planOf} from './plan.js'
@@ -72,7 +72,7 @@ export async function setUp(options: SetupOptions): Promise<SetupResult> {
       seconds: seconds(),
     }
   }
-  const unchanged = await unchangedPhases(context, phases)
+  const unchanged = await unchangedPhases(context, target, phases)
   if (unchanged) {
     const services = await serviceAddresses(context, target)
     return {...base, outcome: 'unchanged', phases: unchanged, services, seconds: seconds()}
@@ -82,8 +82,12 @@ export async function setUp(options: SetupOptions): Promise<SetupResult> {
 }
 
 /** Looks without taking the lock: with nothing to do, nothing at all is written. */
-async function unchangedPhases(context: Context, phases: readonly Phase[]): Promise<readonly SetupPhase[] | undefined> {
-  await ensureUnlocked(context)
+async function unchangedPhases(
+  context: Context,
+  target: Target,
+  phases: readonly Phase[],
+): Promise<readonly SetupPhase[] | undefined> {
+  await target.state(context).ensureUnlocked()
   const journal = await readJournal(context.stateDir)
   if (journal.isCorrupt || findInFlight(journal.events)) return undefined
   const states = await lookAtPhases(context, phases)
@@ -103,17 +107,18 @@ interface Scope {
 
 async function runLocked(outer: Context, {phases, chosen, target}: Scope) {
   await ensureStateFolder(outer.stateDir)
-  const lock = await acquireLock(outer, 'mlv setup')
+  const state = target.state(outer)
+  const lock = await state.lock('mlv setup')
   try {
     const journal = await openJournal(outer.stateDir)
-    const context = {...outer, exec: markedExec(outer.exec, journal.run)}
+    const context = {...held(outer, lock), exec: markedExec(outer.exec, journal.run)}
     try {
       await endOrphans(context, journal)
       const inFlight = tellWhatWasFound(context, 'setup', {journal, lock})
       journal.append({event: 'run-started', command: 'setup', pid: process.pid, version: context.version})
       const board = createRunBoard(context.reporter, phases, usualDurations(journal.earlier))
       const ids = new Set(chosen.map(({id}) => id))
-      const outcomes = await applyPhases({context, phases, chosen: ids, journal, task: board.task})
+      const outcomes = await applyPhases({context, phases, chosen: ids, journal, state, task: board.task})
       await board.close()
       const failure = failureOf(context, outcomes, 'setup')
       if (failure) throw failure
@@ -130,6 +135,11 @@ async function runLocked(outer: Context, {phases, chosen, target}: Scope) {
   } finally {
     await lock.release()
   }
+}
+
+/** The context of a run under a lock: it ends when somebody else has taken the lock over. */
+export function held(context: Context, {lost}: Lock): Context {
+  return lost ? {...context, signal: AbortSignal.any([context.signal, lost])} : context
 }
 
 /** On a full disk even this line fails; the error that led here says more. */

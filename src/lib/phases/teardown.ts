@@ -1,23 +1,24 @@
-import {lstat, rm} from 'node:fs/promises'
+import {rm} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
 import {resolveTarget} from '../targets/resolve.js'
 import {type FoundProcess, processesWithVariable} from '../tools/process-table.js'
+import {ensureStateFolder} from '../tools/state-folder.js'
 import type {Kept, Phase} from '../types/phase.js'
+import type {StateStore} from '../types/state.js'
 import type {Target} from '../types/target.js'
 import {confirmName} from './confirm.js'
 import {type InFlightResult, tellWhatWasFound} from './in-flight.js'
 import {openJournal} from './journal.js'
-import {acquireLock} from './lock.js'
 import {endOrphans} from './orphans.js'
 import {planOf} from './plan.js'
 import {describeSteps} from './plan-changes.js'
 import {createRunBoard} from './run-board.js'
 import {failureOf} from './run-failure.js'
 import {destroyPhases} from './run-phases.js'
-import {endBadly} from './setup.js'
+import {endBadly, held} from './setup.js'
 
 export interface TeardownOptions {
   readonly context: Context
@@ -60,16 +61,19 @@ export async function tearDown(options: TeardownOptions): Promise<TeardownResult
     const kept = await keptThings(context, phases, deleteData)
     return {...base, phases: await Promise.all(planned), kept, in_flight: null}
   }
-  if (!(await exists(context.stateDir))) return {...base, deleted_data: false, phases: [], kept: [], in_flight: null}
+  const state = target.state(context)
+  if (!(await state.isThere())) return {...base, deleted_data: false, phases: [], kept: [], in_flight: null}
   if (deleteData) await confirmName(context, options.confirm)
-  const run = await runLocked(context, phases, deleteData)
+  const run = await runLocked(context, state, phases, deleteData)
   const kept = await keptThings(context, phases, deleteData)
   if (deleteData) await removeStateFolder(context)
   return {...base, ...run, kept}
 }
 
-async function runLocked(context: Context, phases: readonly Phase[], deleteData: boolean) {
-  const lock = await acquireLock(context, 'mlv teardown')
+async function runLocked(outer: Context, state: StateStore, phases: readonly Phase[], deleteData: boolean) {
+  await ensureStateFolder(outer.stateDir)
+  const lock = await state.lock('mlv teardown')
+  const context = held(outer, lock)
   try {
     const journal = await openJournal(context.stateDir)
     try {
@@ -78,7 +82,7 @@ async function runLocked(context: Context, phases: readonly Phase[], deleteData:
       journal.append({event: 'run-started', command: 'teardown', pid: process.pid, version: context.version})
       const board = createRunBoard(context.reporter, [...phases].reverse(), new Map(), true)
       const chosen = new Set(phases.map(({id}) => id))
-      const outcomes = await destroyPhases({context, phases, chosen, journal, task: board.task, deleteData})
+      const outcomes = await destroyPhases({context, phases, chosen, journal, state, task: board.task, deleteData})
       await board.close()
       const failure = failureOf(context, outcomes, 'teardown')
       const alive = await processesWithVariable(context.exec, 'MLV_STATE_DIR', context.stateDir)
@@ -133,11 +137,4 @@ async function removeStateFolder({projectDir, profile, stateDir}: Context): Prom
     throw new Error(`${stateDir} is not the state folder of a profile.`)
   }
   await rm(stateDir, {recursive: true, force: true})
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -1,6 +1,7 @@
 import type {Context} from '../context.js'
 import type {Secret} from '../tools/secret.js'
 import type {Phase, StepProgress} from './phase.js'
+import type {StateStore} from './state.js'
 
 export interface MlflowEndpoint {
   /** Without a trailing slash. */
@@ -59,6 +60,8 @@ export interface Target {
   readonly name: string
   /** What this target builds in its own way: 01, 02, 03, 07. The others are the same on each (phases/). */
   readonly phases: readonly Phase[]
+  /** The lock and the record of the phases. */
+  state(context: Context): StateStore
   /** Undefined where there is none, or none that can be read. */
   readCredential(context: Context, username: string): Promise<Credential | undefined>
   /** Keeps it where the target's jobs find it: a 0600 file here, a Secret on a cluster. */

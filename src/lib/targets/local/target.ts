@@ -7,11 +7,13 @@ import {interpreterWith} from './build-environment.js'
 import {connectLocal} from './connect.js'
 import {readCredential, saveCredential} from './credentials.js'
 import {readLog} from './logs.js'
+import {localState} from './state.js'
 
 /** Processes on this machine: no Docker, no account. */
 export const localTarget: Target = {
   name: 'local',
   phases: [preparePhase, clusterPhase, mlflowPhase, rayPhase],
+  state: localState,
   readCredential,
   saveCredential,
   connect: connectLocal,

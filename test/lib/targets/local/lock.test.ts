@@ -5,11 +5,11 @@ import {hostname} from 'node:os'
 import {join} from 'node:path'
 import {describe, expect, it} from 'vitest'
 
-import type {Context} from '../../../src/lib/context.js'
-import {acquireLock, ensureUnlocked} from '../../../src/lib/phases/lock.js'
-import {createExec} from '../../../src/lib/tools/exec.js'
-import {startOfProcess} from '../../../src/lib/tools/process-table.js'
-import {temporaryFolder} from '../../_helpers/temporary-folder.js'
+import type {Context} from '../../../../src/lib/context.js'
+import {acquireLock, ensureUnlocked} from '../../../../src/lib/targets/local/lock.js'
+import {createExec} from '../../../../src/lib/tools/exec.js'
+import {startOfProcess} from '../../../../src/lib/tools/process-table.js'
+import {temporaryFolder} from '../../../_helpers/temporary-folder.js'
 
 const {signal} = new AbortController()
 const exec = createExec({dryRun: false, environment: {PATH: process.env.PATH}, print: () => undefined, signal})

@@ -4,10 +4,11 @@ import {hostname} from 'node:os'
 import {join} from 'node:path'
 import {z} from 'zod'
 
-import type {Context} from '../context.js'
-import {describeFileError, MlvError} from '../errors.js'
-import {writeFileAtomic} from '../tools/atomic-file.js'
-import {isAlive, startOfProcess} from '../tools/process-table.js'
+import type {Context} from '../../context.js'
+import {describeFileError, MlvError} from '../../errors.js'
+import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {isAlive, startOfProcess} from '../../tools/process-table.js'
+import type {Lock} from '../../types/state.js'
 
 const holderSchema = z.object({
   pid: z.int(),
@@ -20,13 +21,7 @@ const holderSchema = z.object({
   released: z.boolean(),
 })
 
-export type LockHolder = z.infer<typeof holderSchema>
-
-export interface Lock {
-  /** Whoever held it and died without letting go. */
-  readonly takenOverFrom?: LockHolder
-  release(): Promise<void>
-}
+type LockHolder = z.infer<typeof holderSchema>
 
 /**
  * The lock is a folder of numbered files; the highest number holds. A file appears whole (it is linked into place) and
