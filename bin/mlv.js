@@ -16,5 +16,5 @@ if (argv.length === 1 && /^(--version|-V)$/.test(argv[0])) {
   await (await import('./restart.js')).restart(argv)
 } else {
   nodeModule.enableCompileCache?.()
-  await (await import('../dist/lib/cli/main.js')).main(argv, import.meta.url)
+  await (await import('../dist/bundle/main.js')).main(argv, import.meta.url)
 }

@@ -1,4 +1,5 @@
-// Compiles src/ to dist/ and writes oclif's manifest, without which every command file would be loaded for help.
+// Compiles src/ to dist/, bundles that to dist/bundle, and writes oclif's manifest, without which every command file
+// would be loaded for help.
 import {spawnSync} from 'node:child_process'
 import {mkdirSync, readdirSync, rmSync, statSync} from 'node:fs'
 import {join} from 'node:path'
@@ -18,8 +19,10 @@ for (const entry of readdirSync(join(root, 'dist'), {recursive: true, withFileTy
   e.name.endsWith('.js'),
 )) {
   const built = join(entry.parentPath ?? entry.path, entry.name)
+  if (built.startsWith(join(root, 'dist/bundle'))) continue
   const source = built.replace(join(root, 'dist'), join(root, 'src')).replace(/\.js$/, '.ts')
   if (!statSync(source, {throwIfNoEntry: false})) rmSync(built)
 }
 run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+run(['scripts/bundle.mjs'])
 run(['scripts/manifest.mjs'])

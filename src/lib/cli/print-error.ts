@@ -2,6 +2,7 @@ import {errorCodes} from '../error-codes.js'
 import {describeFileError, MlvError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import {usageError} from './not-found.js'
+import {stackLines} from './stack-lines.js'
 
 /** What `--json` prints of a failure. */
 export interface ErrorJson {
@@ -26,7 +27,7 @@ export function toMlvError(thrown: unknown, command: (line: string) => string, i
     return usageError(error, command(`${id.replaceAll(':', ' ')} --help`.trim()))
   return new MlvError('MLV_BUG', `mlv met something that it does not expect: ${error?.message ?? String(thrown)}`, {
     cause: thrown,
-    details: error?.stack?.split('\n').slice(1, 12) ?? [],
+    details: stackLines(error),
     tryThis: [command('support dump'), 'Then report this together with the file that it writes.'],
   })
 }

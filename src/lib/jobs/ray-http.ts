@@ -1,8 +1,6 @@
-import {Agent, type IncomingMessage, request} from 'node:http'
-import {Agent as TlsAgent, request as tlsRequest} from 'node:https'
-
 import type {ErrorCode} from '../error-codes.js'
 import {MlvError, type MlvErrorOptions} from '../errors.js'
+import {agentFor, send, textOf} from '../tools/http.js'
 import type {RayEndpoint} from '../types/target.js'
 
 export interface RayAnswer {
@@ -39,17 +37,13 @@ export interface RayHttp {
 
 const TIMEOUT_MS = 30_000
 
-/**
- * Ray's dashboard over node:http. Not `fetch`: that sends `Sec-Fetch-Mode`, by which Ray takes the request for a
- * browser's and refuses every POST and PUT (405).
- */
+/** Ray's dashboard, signed in with the profile's token. */
 export function createRayHttp(
   endpoint: RayEndpoint,
   {command = line => `mlv ${line}`, signal}: RayHttpOptions,
 ): RayHttp {
-  const base = new URL(endpoint.url)
-  const isTls = base.protocol === 'https:'
-  const agent = isTls ? new TlsAgent({keepAlive: true}) : new Agent({keepAlive: true})
+  const base = endpoint.url.replace(/\/$/, '')
+  const agent = agentFor(endpoint.url)
   const lost = (why: string, cause?: unknown) =>
     new RayError(
       'MLV_RAY_UNREACHABLE',
@@ -61,38 +55,24 @@ export function createRayHttp(
       },
     )
 
-  function open(method: string, path: string, body: Uint8Array | undefined, json: boolean, timeoutMs: number) {
-    return new Promise<IncomingMessage>((resolve, reject) => {
-      const call = (isTls ? tlsRequest : request)(
-        new URL(base.pathname.replace(/\/$/, '') + path, base),
-        {
-          method,
-          agent,
-          signal,
-          timeout: timeoutMs,
-          headers: {
-            authorization: `Bearer ${endpoint.token.reveal()}`,
-            'content-length': body?.byteLength ?? 0,
-            ...(body && {'content-type': json ? 'application/json' : 'application/octet-stream'}),
-          },
-        },
-        resolve,
-      )
-      call.on('timeout', () => call.destroy(lost('no answer in time')))
-      call.on('error', reject)
-      call.end(body)
-    })
-  }
-
   return {
     async send(method, path, body, timeoutMs = TIMEOUT_MS) {
       const isJson = body !== undefined && !(body instanceof Uint8Array)
       const bytes = isJson ? Buffer.from(JSON.stringify(body)) : (body as Uint8Array | undefined)
-      const answer = await open(method, path, bytes, isJson, timeoutMs)
-        .then(readAll)
+      const type = isJson ? 'application/json' : 'application/octet-stream'
+      const answer = await send(base + path, {
+        method,
+        agent,
+        body: bytes,
+        headers: {authorization: `Bearer ${endpoint.token.reveal()}`, ...(bytes && {'content-type': type})},
+        signal,
+        timeoutMs,
+      })
+        .then(async got => ({status: got.statusCode ?? 0, text: await textOf(got)}))
         .catch((error: NodeJS.ErrnoException) => {
           signal?.throwIfAborted()
-          throw error instanceof RayError ? error : lost(error.code ?? error.message, error)
+          const isLate = error.code === 'ABORT_ERR'
+          throw lost(isLate ? 'no answer in time' : (error.code ?? error.message), error)
         })
       if (answer.status === 401 || answer.status === 403) {
         throw new RayError(
@@ -112,7 +92,9 @@ export function createRayHttp(
       }
       return answer
     },
-    close: () => agent.destroy(),
+    close: () => {
+      if (agent) agent.destroy()
+    },
   }
 }
 
@@ -122,10 +104,4 @@ export function lastLine(text: string): string {
   const line = lines.findLast(part => /\w/.test(part)) ?? ''
   const sentence = line.replace(/^[\w.]*(Error|Exception): /, '').slice(0, 300) || 'no reason given'
   return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`
-}
-
-async function readAll(response: IncomingMessage): Promise<RayAnswer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk as Buffer)
-  return {status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString()}
 }

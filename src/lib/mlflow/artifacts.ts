@@ -1,12 +1,12 @@
 import {createWriteStream} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
+import type {IncomingMessage} from 'node:http'
 import {dirname} from 'node:path'
-import {Readable} from 'node:stream'
 import {pipeline} from 'node:stream/promises'
-import type {ReadableStream} from 'node:stream/web'
 import {z} from 'zod'
 
 import {MlvError} from '../errors.js'
+import {bodyOf} from '../tools/http.js'
 import type {MlflowHttp} from './http.js'
 
 export interface Artifact {
@@ -64,8 +64,7 @@ export function artifactsApi(http: MlflowHttp) {
     },
 
     async read(uri: string, path: string): Promise<Uint8Array<ArrayBuffer>> {
-      const response = await get(http, uri, path)
-      return new Uint8Array(await response.arrayBuffer())
+      return bodyOf(await get(http, uri, path))
     },
 
     /** Removes a file, or a folder with all that is in it. */
@@ -78,13 +77,13 @@ export function artifactsApi(http: MlflowHttp) {
     async download(uri: string, path: string, target: string): Promise<void> {
       const response = await get(http, uri, path)
       await mkdir(dirname(target), {recursive: true})
-      await pipeline(Readable.fromWeb(response.body as ReadableStream), createWriteStream(target))
+      await pipeline(response, createWriteStream(target))
     },
   }
   return api
 }
 
-function get(http: MlflowHttp, uri: string, path: string): Promise<Response> {
+function get(http: MlflowHttp, uri: string, path: string): Promise<IncomingMessage> {
   return http.response('GET', `${ROOT}/${encodePath(`${folderOf(uri)}/${path}`)}`, {
     needs: 'READ on the experiment of the run',
     timeoutMs: TRANSFER_TIMEOUT_MS,

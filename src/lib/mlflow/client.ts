@@ -1,3 +1,4 @@
+import {textOf} from '../tools/http.js'
 import type {MlflowEndpoint} from '../types/target.js'
 import {artifactsApi} from './artifacts.js'
 import {experimentsApi} from './experiments.js'
@@ -31,7 +32,7 @@ export function createMlflowClient(endpoint: MlflowEndpoint, options?: HttpOptio
     users: usersApi(http),
     async version() {
       const response = await http.response('GET', '/version')
-      return (await response.text()).trim()
+      return (await textOf(response)).trim()
     },
   }
 }

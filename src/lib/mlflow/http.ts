@@ -1,3 +1,6 @@
+import type {IncomingMessage} from 'node:http'
+
+import {agentFor, send, textOf} from '../tools/http.js'
 import type {MlflowEndpoint} from '../types/target.js'
 import {type Failure, failureOf, unreachable} from './mlflow-error.js'
 
@@ -8,7 +11,7 @@ export interface RequestOptions {
   /** Sent as JSON. */
   readonly json?: unknown
   /** Sent as it is. */
-  readonly bytes?: Uint8Array<ArrayBuffer> | string
+  readonly bytes?: Uint8Array | string
   /**
    * Whether sending it twice is the same as sending it once. GET, PUT and DELETE are; a POST only where it searches
    * or sets. What may not be repeated is sent again only when it cannot have reached the server.
@@ -19,13 +22,13 @@ export interface RequestOptions {
   readonly timeoutMs?: number
 }
 
-/** One signed-in way to an MLflow server. Connections are kept alive between requests. */
+/** One signed-in way to an MLflow server. Connections to another machine are kept between requests. */
 export interface MlflowHttp {
   readonly endpoint: MlflowEndpoint
   /** Returns the parsed JSON; throws an MlflowError for every other end. */
   json(method: Method, path: string, options?: RequestOptions): Promise<unknown>
   /** Returns the response itself, its body unread. */
-  response(method: Method, path: string, options?: RequestOptions): Promise<Response>
+  response(method: Method, path: string, options?: RequestOptions): Promise<IncomingMessage>
 }
 
 /** A `Context` will do. */
@@ -46,36 +49,40 @@ const BUSY = new Set([429, 502, 503, 504])
 export function createMlflowHttp(endpoint: MlflowEndpoint, options: HttpOptions = {}): MlflowHttp {
   const authorization = `Basic ${Buffer.from(`${endpoint.username}:${endpoint.password.reveal()}`).toString('base64')}`
   const command = options.command ?? (line => `mlv ${line}`)
+  const agent = agentFor(endpoint.url)
   const pauses = options.pausesMs ?? PAUSES_MS
 
-  async function attempt(method: Method, url: URL, request: RequestOptions): Promise<Response | Failure> {
-    const timeout = AbortSignal.timeout(request.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS)
+  async function attempt(method: Method, url: URL, request: RequestOptions): Promise<IncomingMessage | Failure> {
     const body = request.json === undefined ? request.bytes : JSON.stringify(request.json)
     try {
-      const response = await fetch(url, {
+      const answer = await send(url, {
         method,
+        agent,
+        body,
         headers: {
           authorization,
           ...(request.json === undefined ? {} : {'content-type': 'application/json'}),
           ...(request.bytes === undefined ? {} : {'content-type': 'application/octet-stream'}),
         },
-        signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
-        ...(body === undefined ? {} : {body}),
+        signal: options.signal,
+        timeoutMs: request.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS,
       })
-      if (response.ok) return response
-      return await failureOf(response, {endpoint, command, needs: request.needs})
+      const status = answer.statusCode ?? 0
+      if (status >= 200 && status < 300) return answer
+      const text = await textOf(answer).catch(() => '')
+      return failureOf({status, text}, {endpoint, command, needs: request.needs})
     } catch (error) {
       options.signal?.throwIfAborted()
       return unreachable(error, {endpoint, command})
     }
   }
 
-  async function response(method: Method, path: string, request: RequestOptions = {}): Promise<Response> {
+  async function response(method: Method, path: string, request: RequestOptions = {}): Promise<IncomingMessage> {
     const url = address(endpoint.url, path, request.query)
     const repeatable = request.repeatable ?? (method !== 'POST' && method !== 'PATCH')
     for (let round = 0; ; round += 1) {
       const answer = await attempt(method, url, request)
-      if (answer instanceof Response) return answer
+      if (!('error' in answer)) return answer
       const pause = pauses[round]
       const again = answer.neverSent || (repeatable && (answer.lost || BUSY.has(answer.error.status)))
       if (pause === undefined || !again) throw answer.error
@@ -88,7 +95,7 @@ export function createMlflowHttp(endpoint: MlflowEndpoint, options: HttpOptions 
     response,
     async json(method, path, request) {
       const answer = await response(method, path, request)
-      const text = await answer.text()
+      const text = await textOf(answer)
       return text === '' ? {} : JSON.parse(text)
     },
   }

@@ -44,9 +44,8 @@ export interface Asked {
   command(line: string): string
 }
 
-export async function failureOf(response: Response, asked: Asked): Promise<Failure> {
-  const text = await response.text().catch(() => '')
-  const answer = {status: response.status, ...parseBody(text)}
+export function failureOf({status, text}: {status: number; text: string}, asked: Asked): Failure {
+  const answer = {status, ...parseBody(text)}
   return {error: describe(answer, asked), neverSent: false, lost: false}
 }
 
@@ -127,7 +126,7 @@ function oneLine(message: string): string {
   return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line || 'no reason given'
 }
 
-/** fetch wraps what really happened, sometimes twice. */
+/** What really happened may be wrapped, sometimes twice: a time-out in an abort, a refusal in one for each address. */
 function innermost(error: unknown): {code: string | undefined; name: string} {
   let current = error as {cause?: unknown; code?: string; name?: string; errors?: unknown[]}
   for (let depth = 0; depth < 4; depth += 1) {

@@ -1,6 +1,5 @@
 import {stripVTControlCharacters} from 'node:util'
 
-const segmenter = new Intl.Segmenter()
 // East Asian wide and full-width blocks, and pictures: two columns each.
 const wide =
   /^[\u1100-\u115F\u2E80-\u303E\u3041-\u33FF\u3400-\u4DBF\u4E00-\u9FFF\uA000-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|^\p{Emoji_Presentation}/u
@@ -11,7 +10,7 @@ export function textWidth(text: string): number {
   // Most texts are ASCII, and the segmenter is slow.
   if (/^[\x20-\x7E]*$/.test(plain)) return plain.length
   let width = 0
-  for (const {segment} of segmenter.segment(plain)) width += wide.test(segment) ? 2 : 1
+  for (const {segment} of new Intl.Segmenter().segment(plain)) width += wide.test(segment) ? 2 : 1
   return width
 }
 
@@ -21,7 +20,7 @@ export function truncate(text: string, columns: number, ellipsis = '…'): strin
   const room = columns - textWidth(ellipsis)
   let kept = ''
   let width = 0
-  for (const {segment} of segmenter.segment(text)) {
+  for (const {segment} of new Intl.Segmenter().segment(text)) {
     width += wide.test(segment) ? 2 : 1
     if (width > room) break
     kept += segment

@@ -3,6 +3,7 @@ import {randomBytes} from 'node:crypto'
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
 import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {statusOf} from '../../tools/http.js'
 import {Secret} from '../../tools/secret.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import type {Credential} from '../../types/target.js'
@@ -69,8 +70,7 @@ export async function mlflowUrl(context: Context): Promise<string | undefined> {
 }
 
 export async function isMlflowUp(url: string): Promise<boolean> {
-  const response = await fetch(`${url}/health`, {signal: AbortSignal.timeout(2000)}).catch(() => undefined)
-  return response?.ok ?? false
+  return (await statusOf(`${url}/health`, {timeoutMs: 2000})) === 200
 }
 
 async function mlflowState(context: Context): Promise<PhaseState> {
@@ -107,12 +107,10 @@ async function isOurs(url: string, admin: Credential): Promise<boolean> {
 /** The status of a request that takes a sign-in and the database. */
 async function searchStatus(url: string, user?: Credential): Promise<number | undefined> {
   const pair = user && Buffer.from(`${user.username}:${user.password.reveal()}`).toString('base64')
-  const response = await fetch(`${url}/api/2.0/mlflow/experiments/search?max_results=1`, {
+  return statusOf(`${url}/api/2.0/mlflow/experiments/search?max_results=1`, {
     headers: pair === undefined ? {} : {authorization: `Basic ${pair}`},
-    signal: AbortSignal.timeout(STORE_DEADLINE_MS),
-  }).catch(() => undefined)
-  await response?.body?.cancel()
-  return response?.status
+    timeoutMs: STORE_DEADLINE_MS,
+  })
 }
 
 /** What makes a running server out of date. The password of a database is in it only as a digest. */

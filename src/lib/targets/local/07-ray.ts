@@ -3,6 +3,7 @@ import {join} from 'node:path'
 
 import type {Context} from '../../context.js'
 import {describeFileError} from '../../errors.js'
+import {statusOf} from '../../tools/http.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {RAY_TOKEN} from './02-cluster.js'
 import {bucketStep, bucketVariables, isBucket} from './bucket.js'
@@ -71,11 +72,8 @@ async function rayState(context: Context): Promise<PhaseState> {
 
 /** The Jobs API answers only once the dashboard's agent is there: the version alone would be too early. */
 export async function isRayUp(url: string, token: string): Promise<boolean> {
-  const response = await fetch(`${url}/api/jobs/`, {
-    headers: {authorization: `Bearer ${token}`},
-    signal: AbortSignal.timeout(3000),
-  }).catch(() => undefined)
-  return response?.ok ?? false
+  const headers = {authorization: `Bearer ${token}`}
+  return (await statusOf(`${url}/api/jobs/`, {headers, timeoutMs: 3000})) === 200
 }
 
 async function rayConfig(context: Context): Promise<string> {

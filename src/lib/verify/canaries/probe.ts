@@ -1,5 +1,4 @@
-import {type IncomingMessage, request as plain} from 'node:http'
-import {request as encrypted} from 'node:https'
+import {send} from '../../tools/http.js'
 
 export interface ProbeOptions {
   readonly signal: AbortSignal
@@ -15,13 +14,9 @@ export interface ProbeAnswer {
 
 const BODY_LIMIT = 100_000
 
-/** One bare request. Not `fetch`, which does not let a caller say which host it means: what these probes are about. */
+/** One bare request; unlike `fetch` it lets a caller say which host it means, and that is what these probes are about. */
 export async function probe(url: string, options: ProbeOptions): Promise<ProbeAnswer> {
-  const {method = 'GET', headers = {}, body, signal} = options
-  const request = url.startsWith('https:') ? encrypted : plain
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(url, {method, headers, signal, agent: false}, resolve).on('error', reject).end(body)
-  })
+  const answer = await send(url, {...options, agent: false})
   let text = ''
   for await (const chunk of answer.setEncoding('utf8')) if (text.length < BODY_LIMIT) text += chunk
   return {status: answer.statusCode ?? 0, body: text}
