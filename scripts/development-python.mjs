@@ -35,9 +35,9 @@ export function findUv(python) {
 
 /** Returns the path of an interpreter that has everything; takes a minute or two the first time. */
 export function developmentPython() {
-  const locks = ['python/requirements.lock', 'python/requirements-dev.lock', 'python/torch-versions.json']
+  const locks = ['requirements.lock', 'requirements-dev.lock', 'requirements-lightning.lock', 'torch-versions.json']
   const digest = createHash('sha256')
-  for (const lock of locks) digest.update(readFileSync(join(root, lock)))
+  for (const lock of locks) digest.update(readFileSync(join(root, 'python', lock)))
   const folder = join(build, `python-${digest.digest('hex').slice(0, 12)}`)
   const python = join(folder, 'bin/python')
   const marker = join(folder, '.complete')
@@ -52,6 +52,7 @@ export function developmentPython() {
   install(['--require-hashes', '-r', 'python/requirements.lock'])
   install(Object.entries(torch).map(([name, version]) => `${name}==${version}`))
   install(['--require-hashes', '-r', 'python/requirements-dev.lock'])
+  install(['--no-deps', '--require-hashes', '-r', 'python/requirements-lightning.lock'])
   writeFileSync(marker, '')
   return python
 }

@@ -16,19 +16,20 @@ from mlvision.search.records import Book
 from mlvision.search.settings import parse_settings
 from mlvision.search.sweep import Sweep
 
-BASE = {"epochs": 3, "batch_size": 128}
-
 
 def main(folder: str, wanted: str) -> None:
-    path = str(Path(mlvision.__file__).parents[1])
+    told = json.loads(wanted)
+    # Beside mlvision: the files of a job, and the broken trials of the tests.
+    path = ":".join([str(Path(mlvision.__file__).parents[1]), os.getcwd(), str(Path(__file__).parent)])
     ray.init(log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": path}})
-    sweep = Sweep(parse_settings(json.loads(wanted)), BASE, Book(folder), [], epochs=3)
+    base = told["base"]
+    sweep = Sweep(parse_settings(told["search"]), base, Book(folder), [], epochs=base["epochs"])
     found = tune_engine.run(
         sweep,
         {"cpu": 1.0, "gpu": 0.0},
         2,
-        retries=0,
-        runner=tune_engine.MLVISION,
+        retries=told["retries"],
+        runner=tune_engine.RUNNERS.get(told["runner"], told["runner"]),
         callbacks=[JsonLoggerCallback()],
         keep=f"{folder}/ray",
     )

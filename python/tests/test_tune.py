@@ -14,15 +14,25 @@ import pytest
 from mlvision.search.records import Book
 from services import PYTHON, RayHead
 
+BASE: dict[str, Any] = {"epochs": 3, "batch_size": 128}
 SPACE: dict[str, Any] = {"optimizer.lr": {"type": "loguniform", "min": 0.001, "max": 0.05}}
 
 
-def run(head: RayHead, folder: Path, search: dict[str, Any]) -> tuple[Book, dict[str, Any]]:
+def run(
+    head: RayHead,
+    folder: Path,
+    search: dict[str, Any],
+    *,
+    base: dict[str, Any] | None = None,
+    runner: str = "mlvision",
+    retries: int = 0,
+) -> tuple[Book, dict[str, Any]]:
     """Run a sweep in a process of its own; give its book and what Ray says of it."""
     asked = {"space": SPACE, "trials": 4, "scheduler": "none"} | search
+    task = {"search": asked, "base": base or BASE, "runner": runner, "retries": retries}
     ended = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("sweep_process.py")), str(folder), json.dumps(asked)],
-        env=os.environ | head.environment | {"PYTHONPATH": str(PYTHON / "src")},
+        [sys.executable, str(Path(__file__).with_name("sweep_process.py")), str(folder), json.dumps(task)],
+        env=os.environ | head.environment | {"PYTHONPATH": f"{PYTHON / 'src'}:{PYTHON / 'tests'}"},
         capture_output=True,
         text=True,
         check=False,

@@ -105,7 +105,8 @@ export function createFollowView(live: LiveArea, isTerminal = false): FollowView
 
 function startLine({dataset, device, epochs, images, model, parameters}: EventOf<'start'>): string {
   const count = parameters.toLocaleString('en-US')
-  return `${model} (${count} parameters) on ${device}; ${dataset}: ${images.train} images to train, ${images.val} to validate, ${images.test} to test; ${epochs} epochs`
+  const parts = images && `${images.train} images to train, ${images.val} to validate, ${images.test} to test`
+  return `${model} (${count} parameters) on ${device}; ${dataset}${parts ? `: ${parts}` : ''}; ${epochs} epochs`
 }
 
 /** Fits into 80 columns; the speed is in the bar. */
@@ -124,7 +125,7 @@ function barLine(
   left: string,
 ): string {
   const share = (epoch - 1 + step / steps) / epochs
-  const rate = `${Math.round(images_per_second)} images/s`
+  const rate = images_per_second > 0 ? `${Math.round(images_per_second)} images/s` : ''
   return [`${progressBar(share)} epoch ${Math.min(epoch, epochs)}/${epochs}`, rate, left].filter(Boolean).join('  ')
 }
 

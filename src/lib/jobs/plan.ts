@@ -117,8 +117,8 @@ async function ofTemplate(context: Context, request: TrainRequest): Promise<Deci
   const parameters = await parameterValues(context, {...request, template})
   const {filesDir, resources, work} = render(template, parameters)
   const folder = filesDir ?? ownCode(context, template)
-  const list = folder === undefined ? undefined : await listUpload(folder)
-  if (list && work.type === 'command') checkNamed(list, work.argv)
+  const upload = folder === undefined ? undefined : await uploadOf(folder)
+  if (upload && work.type === 'command') checkNamed(upload.list, work.argv)
   return {
     stem: template.name,
     template: template.name,
@@ -126,8 +126,13 @@ async function ofTemplate(context: Context, request: TrainRequest): Promise<Deci
     parameters,
     resources,
     work,
-    upload: list && {list, pack: () => pack(list)},
+    upload,
   }
+}
+
+export async function uploadOf(folder: string): Promise<PlannedUpload & {list: UploadList}> {
+  const list = await listUpload(folder)
+  return {list, pack: () => pack(list)}
 }
 
 /** A template is made for one command. */
@@ -139,7 +144,7 @@ export function wrongKind({command}: Context, {kind, name}: Template): MlvError 
 
 /** A command of the project's own template runs the project's own code; mlvision needs none of it. */
 function ownCode({cwd}: Context, template: Template): string | undefined {
-  return template.source === 'project' && 'command' in template.work ? cwd : undefined
+  return template.source === 'project' && !('mlvision' in template.work) ? cwd : undefined
 }
 
 async function ofCommand(context: Context, request: TrainRequest, argv: readonly string[]): Promise<Decided> {

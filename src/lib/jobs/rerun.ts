@@ -2,8 +2,6 @@ import {z} from 'zod'
 
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
-import {isMissing} from '../mlflow/mlflow-error.js'
-import type {Run} from '../mlflow/runs.js'
 import {resolveTarget} from '../targets/resolve.js'
 import {loadTemplate} from '../templates/load-template.js'
 import {type ParameterValues, parameterValues} from '../templates/parameters.js'
@@ -13,23 +11,17 @@ import {type JobSpec, jobSpecSchema} from '../types/job.js'
 import type {Packages} from '../types/target.js'
 import {checkName, makeName} from './names.js'
 import {hashOf, readPackages} from './packages.js'
-import type {JobPlan, PlannedUpload} from './plan.js'
+import type {JobPlan} from './plan.js'
 import type {Platform} from './platform.js'
 import {tags} from './record.js'
 import {files} from './save-record.js'
+import {type Read, readerOf, savedCode} from './saved-code.js'
 import {findJob} from './show.js'
-import {packageOf} from './upload-package.js'
 
 const savedParameters = z.object({
   template: z.string().nullable(),
   values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 })
-const savedUpload = z.object({
-  bytes: z.number(),
-  files: z.array(z.object({path: z.string(), bytes: z.number()})),
-  left_out: z.array(z.object({path: z.string(), rule: z.string()})),
-})
-
 export interface RerunRequest {
   readonly of: string | undefined
   readonly name?: string | undefined
@@ -42,20 +34,17 @@ export async function planRerun(context: Context, platform: Platform, request: R
   if (request.name !== undefined) checkName(request.name)
   const {name: old, run} = await findJob(context, platform, request.of)
   const read = await readerOf(platform, run)
-  const [specText, parametersText, uploadText, patch, packages, code] = await Promise.all([
+  const [specText, parametersText, code, patch, packages] = await Promise.all([
     read(files.spec),
     read(files.parameters),
-    read(files.upload),
+    savedCode(read),
     read(files.patch),
     savedPackages(read),
-    read(files.code),
   ])
-  if (!specText || !parametersText || !uploadText) throw notSaved(context, old)
+  if (!specText || !parametersText || code === null) throw notSaved(context, old)
   // A job of an earlier mlv had no interpreter of its own.
   const spec = jobSpecSchema.parse({python: null, ...JSON.parse(specText.toString())})
   const saved = savedParameters.parse(JSON.parse(parametersText.toString()))
-  const list = savedUpload.parse(JSON.parse(uploadText.toString()))
-  if (list.files.length > 0 && !code) throw notSaved(context, old)
   const python = await interpreterOf(context, spec, {packages, name: old})
   const changed = await applySet(context, saved, request.set)
   const name = request.name ?? makeName(spec.job.template ?? old.replace(/-[a-z]+-[a-z0-9]{4}$/, ''))
@@ -71,7 +60,7 @@ export async function planRerun(context: Context, platform: Platform, request: R
     work: changed ? sameKind(spec.work, changed.work) : spec.work,
     register: spec.register,
     parameters: changed?.values ?? saved.values,
-    upload: code && uploadOf(list, code),
+    upload: code,
     commandLine: formatArgv(request.words),
     rerunOf: old,
     saved: {
@@ -83,36 +72,17 @@ export async function planRerun(context: Context, platform: Platform, request: R
   }
 }
 
-/** What was trained on several processes is again. */
+/** What was trained on several processes is again, and what was searched too. */
 function sameKind(old: JobPlan['work'], fresh: JobPlan['work']): JobPlan['work'] {
-  return old.type === 'ddp' && fresh.type === 'mlvision' ? {...old, training: fresh} : fresh
+  if (old.type === 'ddp' && fresh.type === 'mlvision') return {...old, training: fresh}
+  const isTraining = fresh.type === 'mlvision' || fresh.type === 'lightning'
+  return old.type === 'tune' && isTraining ? {...old, trial: fresh} : fresh
 }
-
-type Read = (path: string) => Promise<Buffer<ArrayBuffer> | undefined>
 
 async function savedPackages(read: Read): Promise<Packages | undefined> {
   const [lock, torch, requirements] = await Promise.all([read(files.lock), read(files.torch), read(files.requirements)])
   if (!lock || !torch) return undefined
   return {lock: `${lock}`, torch: `${torch}`, ...(requirements && {requirements: `${requirements}`})}
-}
-
-async function readerOf(platform: Platform, run: Run) {
-  const {artifacts} = await platform.mlflow()
-  return async (path: string): Promise<Buffer<ArrayBuffer> | undefined> => {
-    try {
-      return Buffer.from((await artifacts.read(run.artifactUri, path)).buffer)
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
-  }
-}
-
-function uploadOf(list: z.output<typeof savedUpload>, code: Buffer<ArrayBuffer>): PlannedUpload {
-  return {
-    list: {bytes: list.bytes, files: list.files, leftOut: list.left_out},
-    pack: async () => packageOf(new Uint8Array(code)),
-  }
 }
 
 /** Changed parameters go through the template again; everything else stays as it was saved. */

@@ -10,6 +10,7 @@ import {withPlatform} from './platform.js'
 import type {RayClient} from './ray-client.js'
 import {isEnded, stateOfRay} from './states.js'
 import {checkFit} from './submit.js'
+import {upload} from './upload-package.js'
 
 const USUAL_TRIALS = 100
 const GRID_POINTS = 5
@@ -125,7 +126,8 @@ async function measure(context: Context, plan: JobPlan): Promise<SweepEstimate['
       const [ray, jobs] = await Promise.all([platform.ray(), platform.jobs()])
       await checkFit(context, ray, plan)
       const spec = buildSpec(context, plan, {jobs, experiment: {id: '0', name: plan.experiment}, runId: 'none'})
-      const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: undefined})
+      const sent = plan.upload && (await upload(ray, await plan.upload.pack()))
+      const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: sent?.uri})
       const entrypoint = `exec ${formatArgv([ray.endpoint.python, '-m', 'mlvision.entry.tune_measure'])}`
       await ray.submit({...submission, entrypoint, metadata: {}})
       return resultOf(context, ray, submission.submission_id)

@@ -7,7 +7,7 @@ import {withoutFixed} from '../templates/search-space.js'
 import type {ParameterValue} from '../templates/template-schema.js'
 import type {JobSpec} from '../types/job.js'
 import type {algorithms, presets, Search, schedulers, TemplateSearch} from '../types/search.js'
-import {asAsked, checkNames, type JobPlan, type TrainRequest, wrongKind} from './plan.js'
+import {asAsked, checkNames, type JobPlan, type TrainRequest, uploadOf, wrongKind} from './plan.js'
 
 /** What was typed after `mlv tune`. */
 export interface TuneRequest extends Omit<TrainRequest, 'argv'> {
@@ -36,8 +36,8 @@ export async function planTune(context: Context, request: TuneRequest): Promise<
   const given = {...request, epochs: request.epochs ?? preset.epochs?.toString()}
   const parameters = await parameterValues(context, {...given, template})
   const fixed = await fixedOf(context, template, request)
-  const {resources, work} = render(template, parameters)
-  if (work.type !== 'mlvision') throw wrongKind(context, template)
+  const {filesDir, resources, work} = render(template, parameters)
+  if (work.type !== 'mlvision' && work.type !== 'lightning') throw wrongKind(context, template)
   const search = searchOf(context, template, template.search, {request, preset, fixed})
   return {
     ...asAsked(request, {stem: template.name, experiment: template.name, alias: 'challenger'}),
@@ -47,7 +47,7 @@ export async function planTune(context: Context, request: TuneRequest): Promise<
     retries: RETRIES,
     work: {type: 'tune', trial: work, search} satisfies JobSpec['work'],
     parameters,
-    upload: undefined,
+    upload: work.type === 'lightning' ? await uploadOf(filesDir ?? context.cwd) : undefined,
   }
 }
 

@@ -12,9 +12,11 @@ import {type Platform, withPlatform} from './platform.js'
 import type {RayClient} from './ray-client.js'
 import {tags} from './record.js'
 import {files} from './save-record.js'
+import {readerOf, savedCode} from './saved-code.js'
 import {findJob} from './show.js'
 import {isEnded, stateOfRay} from './states.js'
 import {followSubmitted, type TrainOptions} from './train.js'
+import {upload} from './upload-package.js'
 
 /** What was typed after `mlv tune resume`. */
 export interface ResumeRequest {
@@ -42,7 +44,10 @@ export async function resumeTune(context: Context, request: ResumeRequest, optio
     const mlflow = await platform.mlflow()
     const spec = await resumedSpec(context, {platform, mlflow, run, name}, request)
     const ray = await platform.ray()
-    const submissionId = await submitSession(context, ray, run, spec)
+    const code = await savedCode(await readerOf(platform, run))
+    if (code === null) throw notSaved(context, name)
+    const sent = code && (await upload(ray, await code.pack()))
+    const submissionId = await submitSession(context, {ray, run, spec, workingDir: sent?.uri})
     await mlflow.runs.setTag(run.id, tags.submissionId, submissionId)
     // So that a second resume adds to what this one has added.
     const saved = {...spec, job: {...spec.job, submission_id: submissionId}}
@@ -72,11 +77,7 @@ async function resumedSpec(
     }),
   ])
   const spec = text && jobSpecSchema.parse(JSON.parse(Buffer.from(text).toString()))
-  if (spec?.work.type !== 'tune') {
-    throw new MlvError('MLV_JOB_NO_CODE', `What ${name} was made of was not saved with its run.`, {
-      tryThis: [context.command(`jobs show ${name}`), context.command('tune …')],
-    })
-  }
+  if (spec?.work.type !== 'tune') throw notSaved(context, name)
   const {search} = spec.work
   if (!request.keepSpace) await checkSpace(context, {name, template: spec.job.template, space: search.space})
   // Checked again: what is saved now is what the next resume reads.
@@ -135,11 +136,14 @@ function said(dimension: Dimension): string {
 }
 
 /** Ray takes each id once: of two who resume at the same moment one is told so. */
-async function submitSession(context: Context, ray: RayClient, run: Run, spec: JobSpec): Promise<string> {
+async function submitSession(
+  context: Context,
+  {ray, run, spec, workingDir}: {ray: RayClient; run: Run; spec: JobSpec; workingDir: string | undefined},
+): Promise<string> {
   for (let session = sessionOf(run, spec) + 1; ; session += 1) {
     const submissionId = `${spec.job.name}.${session}`
     const told = {...spec, job: {...spec.job, submission_id: submissionId}}
-    const submission = buildSubmission(context, told, {ray: ray.endpoint, workingDir: undefined})
+    const submission = buildSubmission(context, told, {ray: ray.endpoint, workingDir})
     if (await ray.submit(submission)) return submissionId
     const other = await ray.get(submissionId)
     if (other && !isEnded(stateOfRay(other.status))) throw running(context, spec.job.name)
@@ -151,6 +155,12 @@ function sessionOf(run: Run, spec: JobSpec): number {
   const id = run.tags[tags.submissionId] ?? ''
   const [, number] = id.startsWith(`${spec.job.name}.`) ? (/\.(\d+)$/.exec(id) ?? []) : []
   return number === undefined ? 1 : Number(number)
+}
+
+function notSaved({command}: Context, name: string): MlvError {
+  return new MlvError('MLV_JOB_NO_CODE', `What ${name} was made of was not saved with its run.`, {
+    tryThis: [command(`jobs show ${name}`), command('tune …')],
+  })
 }
 
 function running({command}: Context, name: string): MlvError {

@@ -95,9 +95,9 @@ async function templatesIn(parent: string): Promise<string[]> {
   return Promise.all(found.filter(folder => folder !== undefined).map(folder => realpath(folder)))
 }
 
-async function readTemplate(place: Place, {cwd}: TemplateContext): Promise<Template> {
+async function readTemplate(place: Place, context: TemplateContext): Promise<Template> {
   const path = join(place.folder, 'template.yaml')
-  const label = place.source === 'project' ? relative(cwd, path) : path
+  const label = place.source === 'project' ? relative(context.cwd, path) : path
   const file = await readYamlFile(path, {label, code: 'MLV_TEMPLATE_INVALID'})
   const checked = templateFileSchema.safeParse(file.value)
   if (!checked.success) throw file.error('MLV_TEMPLATE_INVALID', describeIssues(templateFileSchema, file.value))
@@ -105,18 +105,28 @@ async function readTemplate(place: Place, {cwd}: TemplateContext): Promise<Templ
     const sentence = `name is ${JSON.stringify(checked.data.name)}, but the folder is ${JSON.stringify(place.name)}.`
     throw file.error('MLV_TEMPLATE_INVALID', [{path: ['name'], sentence}])
   }
-  const filesDir = join(place.folder, 'files')
-  const hasFiles = await stat(filesDir).then(
-    found => found.isDirectory(),
-    () => false,
-  )
+  const filesDir = await findFiles(place, checked.data.files, context)
   return {
     ...checked.data,
     folder: place.folder,
     source: place.source,
-    ...(hasFiles && {filesDir}),
+    ...(filesDir !== undefined && {filesDir}),
     ...(place.shadows !== undefined && {shadows: place.shadows}),
   }
+}
+
+/** A template's own files, else those of the template that it names. */
+async function findFiles(place: Place, other: string | undefined, context: TemplateContext) {
+  const isFolder = (path: string) =>
+    stat(path).then(
+      found => found.isDirectory(),
+      () => false,
+    )
+  const own = join(place.folder, 'files')
+  if (await isFolder(own)) return own
+  const lender = other !== undefined && (await findTemplates(context)).find(({name}) => name === other)
+  const lent = lender && join(lender.folder, 'files')
+  return lent && (await isFolder(lent)) ? lent : undefined
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -24,9 +24,10 @@ function workOf({work}: Template, values: ParameterValues): JobSpec['work'] {
   if ('command' in work) {
     return {type: 'command', argv: work.command.map(element => fillPlaceholders(element, values))}
   }
-  const config = structuredClone(work.mlvision) as Group
+  const config = structuredClone('mlvision' in work ? work.mlvision : work.lightning) as Group
   for (const [name, value] of Object.entries(values)) setAt(config, name.split('.'), value)
-  return {type: 'mlvision', config: config as Extract<JobSpec['work'], {type: 'mlvision'}>['config']}
+  const type = 'mlvision' in work ? 'mlvision' : 'lightning'
+  return {type, config: config as Extract<JobSpec['work'], {type: 'mlvision'}>['config']}
 }
 
 interface Group {

@@ -8,7 +8,7 @@ export function searchContradictions(
   const {kind, parameters, search, work} = template
   if (kind !== 'tune') return search ? [{path: ['search'], message: 'nothing, where kind is not tune'}] : []
   if (!search) return [{path: ['search'], message: 'a space of parameters, where kind is tune'}]
-  if (!('mlvision' in work)) return [{path: ['work'], message: 'mlvision, where kind is tune'}]
+  if ('command' in work) return [{path: ['work'], message: 'mlvision or lightning, where kind is tune'}]
   const found: Contradiction[] = []
   if (Object.keys(search.space).length === 0) found.push({path: ['search', 'space'], message: 'at least one parameter'})
   for (const [name, dimension] of Object.entries(search.space)) {

@@ -53,13 +53,19 @@ const workSchema = z.union(
         .meta({description: "The fixed part of mlvision's configuration; each parameter is a path into it."}),
     }),
     z.strictObject({
+      lightning: z.record(z.string(), z.json()).meta({
+        description:
+          'module (file:Class of a LightningModule), datamodule, metric, mode; each parameter is a path beside them.',
+      }),
+    }),
+    z.strictObject({
       command: z
         .array(z.string())
         .min(1)
         .meta({description: 'A program and its arguments; a name in $ and braces stands for a parameter. No shell.'}),
     }),
   ],
-  'either mlvision with a configuration, or command with a list',
+  'mlvision with a configuration, lightning with a module, or command with a list',
 )
 
 /** One `template.yaml`; the source of schemas/template.schema.json. */
@@ -86,7 +92,8 @@ export const templateFileSchema = z
       .record(parameterName, parameterSchema)
       .default({})
       .meta({description: 'What can be set, by dotted name.'}),
-    work: workSchema.meta({description: 'What runs: mlvision with a configuration, or a command.'}),
+    files: name.optional().meta({description: 'A template whose folder files/ goes along, where this one has none.'}),
+    work: workSchema.meta({description: "What runs: mlvision, a LightningModule of one's own, or a command."}),
     search: templateSearchSchema.optional().meta({description: 'How a sweep searches; of kind tune alone.'}),
   })
   .superRefine((template, context) => {
@@ -122,9 +129,10 @@ function contradictions({parameters, work}: Unchecked): Contradiction[] {
     const outer = names.find(candidate => inner.startsWith(`${candidate}.`))
     if (outer) found.push({path: ['parameters', inner], message: `a name that is not inside the parameter ${outer}`})
   }
-  if ('mlvision' in work) {
-    for (const key of names.filter(key => isFixed(work.mlvision, key.split('.')))) {
-      found.push({path: ['parameters', key], message: 'a name that work.mlvision does not fix already'})
+  if (!('command' in work)) {
+    const [kind, config] = 'mlvision' in work ? ['mlvision', work.mlvision] : ['lightning', work.lightning]
+    for (const key of names.filter(key => isFixed(config, key.split('.')))) {
+      found.push({path: ['parameters', key], message: `a name that work.${kind} does not fix already`})
     }
     return found
   }

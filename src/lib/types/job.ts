@@ -26,8 +26,16 @@ const trainingSchema = z.strictObject({
   config: z.record(z.string(), z.json()).meta({description: "mlvision's TrainConfig."}),
 })
 
+const lightningSchema = z.strictObject({
+  type: z.literal('lightning'),
+  config: z
+    .record(z.string(), z.json())
+    .meta({description: "mlvision's LightningConfig: a LightningModule of one's own."}),
+})
+
 const workSchema = z.discriminatedUnion('type', [
   trainingSchema,
+  lightningSchema,
   z.strictObject({
     type: z.literal('ddp'),
     training: trainingSchema,
@@ -44,7 +52,9 @@ const workSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     type: z.literal('tune'),
-    trial: trainingSchema.meta({description: 'What each trial trains, but for what varies.'}),
+    trial: z
+      .discriminatedUnion('type', [trainingSchema, lightningSchema])
+      .meta({description: 'What each trial trains, but for what varies.'}),
     search: searchSchema,
   }),
   z.strictObject({
@@ -119,7 +129,10 @@ export const jobEventSchema = z.discriminatedUnion('event', [
     parameters: count.meta({description: 'How many numbers the model learns.'}),
     device: text,
     dataset: text,
-    images: z.strictObject({train: count, val: count, test: count}),
+    images: z
+      .strictObject({train: count, val: count, test: count})
+      .nullable()
+      .meta({description: "Null where the data is loaded by the person's own code."}),
     epochs: z.int().min(1),
   }),
   z.strictObject({event: z.literal('resumed'), epoch: count, checkpoint: text}),

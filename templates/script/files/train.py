@@ -22,8 +22,12 @@ def main() -> None:
     options = parser.parse_args()
 
     images, labels = load_digits(return_X_y=True)
-    train_x, test_x, train_y, test_y = train_test_split(images / 16, labels, random_state=0, stratify=labels)
-    model = SGDClassifier(loss="log_loss", learning_rate="constant", eta0=options.lr, random_state=0)
+    train_x, test_x, train_y, test_y = train_test_split(
+        images / 16, labels, random_state=0, stratify=labels
+    )
+    model = SGDClassifier(
+        loss="log_loss", learning_rate="constant", eta0=options.lr, random_state=0
+    )
 
     with mlflow.start_run():
         mlflow.log_params({"epochs": options.epochs, "lr": options.lr})
@@ -33,8 +37,13 @@ def main() -> None:
             model.partial_fit(train_x, train_y, classes=range(10))
             loss = log_loss(train_y, model.predict_proba(train_x))
             accuracy = model.score(test_x, test_y)
-            mlflow.log_metrics({"train_loss": loss, "test_accuracy": accuracy}, step=epoch)
-            print(f"epoch {epoch}: loss {loss:.3f}, test accuracy {accuracy:.3f}", flush=True)
+            mlflow.log_metrics(
+                {"train_loss": loss, "test_accuracy": accuracy}, step=epoch
+            )
+            print(
+                f"epoch {epoch}: loss {loss:.3f}, test accuracy {accuracy:.3f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ describe('the templates that mlv brings', () => {
       ['digits', undefined],
       ['digits-sweep', undefined],
       ['fashion-mnist', undefined],
+      ['lightning', undefined],
+      ['lightning-sweep', undefined],
       ['script', undefined],
     ])
   })

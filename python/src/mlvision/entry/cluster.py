@@ -24,6 +24,7 @@ _CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _PATIENCE = 2.0  # seconds without a machine, then the reason is said
 # What kills a process without its fault: out of memory, a preempted or broken machine.
 _NOT_ITS_FAULT = frozenset({-signal.SIGKILL, -signal.SIGBUS, -signal.SIGSEGV})
+_MODULES = {"mlvision": "mlvision.entry.train", "lightning": "mlvision.entry.lightning"}
 
 
 class CannotRun(Exception):
@@ -41,13 +42,14 @@ def run_work(
     stopping: Stopping,
     *,
     environment: dict[str, Any] | None = None,
-    module: str = "mlvision.entry.train",
+    module: str | None = None,
 ) -> int:
     """Run the work and give its exit code, or -signal; raise when it cannot run or died too often.
 
     ``environment`` is the job's, where the driver is connected already; ``module`` is what trains.
     """
     environment = connect() if environment is None else environment
+    module = module or _MODULES.get(spec.work.type, "")
     stopping.take_signals()
     check_fit(spec)
     attempts = spec.retries + 1
@@ -196,7 +198,7 @@ class _Attempt:
 
     def _judge(self, code: int) -> int:
         """Give the exit code, or call mlvision's training dead when something killed it."""
-        if self._spec.work.type == "mlvision" and code in _NOT_ITS_FAULT:
+        if self._spec.work.type in {"mlvision", "lightning"} and code in _NOT_ITS_FAULT:
             raise Died(f"The training process was killed by {signal.Signals(-code).name}.")
         return code
 

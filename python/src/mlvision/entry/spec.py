@@ -53,6 +53,13 @@ class MlvisionWork(_Strict):
     config: dict[str, Any]
 
 
+class LightningWork(_Strict):
+    """Training a user's own LightningModule, see ``lightning/config``."""
+
+    type: Literal["lightning"]
+    config: dict[str, Any]
+
+
 class CommandWork(_Strict):
     """A command of the user."""
 
@@ -60,11 +67,14 @@ class CommandWork(_Strict):
     argv: list[str] = Field(min_length=1)
 
 
+Training = Annotated[MlvisionWork | LightningWork, Field(discriminator="type")]
+
+
 class TuneWork(_Strict):
     """A sweep: what each trial trains, and how to search (see ``search/settings``)."""
 
     type: Literal["tune"]
-    trial: MlvisionWork
+    trial: Training
     search: dict[str, Any]
 
 
@@ -98,7 +108,7 @@ class JobSpec(_Strict):
     tracking: Tracking
     credentials_file: str
     storage: str
-    work: Annotated[MlvisionWork | CommandWork | TuneWork | DdpWork, Field(discriminator="type")]
+    work: Annotated[MlvisionWork | LightningWork | CommandWork | TuneWork | DdpWork, Field(discriminator="type")]
     register_: Register | None = Field(alias="register")
     python: str | None = None
     """The interpreter of the work, where it is not the platform's own."""

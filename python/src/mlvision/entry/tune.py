@@ -38,10 +38,10 @@ def run_sweep(spec: JobSpec, output: Output, events: EventWriter, stopping: Stop
 
     try:
         settings = parse_settings(work.search)
-        epochs = parse_config(work.trial.config).epochs
+        base, epochs = trial_config(work, settings)
         runs = _runs(spec, say)
         watchers = [SweepEvents(events, settings, epochs), runs]
-        sweep = Sweep(settings, work.trial.config, Book(spec.storage), watchers, epochs=epochs, say=say)
+        sweep = Sweep(settings, base, Book(spec.storage), watchers, epochs=epochs, say=say)
     except TrainingError as error:
         events.emit("failed", error=describe(error), where=locate(error))
         return 2
@@ -60,6 +60,16 @@ def run_sweep(spec: JobSpec, output: Output, events: EventWriter, stopping: Stop
 
     end = tune_end.SweepEnd(spec, sweep, runs, output, events, stopping)
     return end.close(error, environment, seconds=time.monotonic() - began, patience=_PATIENCE)
+
+
+def trial_config(work: TuneWork, settings: SearchSettings) -> tuple[dict[str, Any], int]:
+    """Give what all trials have in common, checked, and how long one may train."""
+    if work.trial.type == "mlvision":
+        return work.trial.config, parse_config(work.trial.config).epochs
+    from mlvision.lightning.config import parse_lightning
+
+    base = work.trial.config | {"metric": settings.metric, "mode": settings.mode}
+    return base, parse_lightning(base).epochs
 
 
 def _runs(spec: JobSpec, say: Any) -> TrialRuns:
@@ -114,6 +124,8 @@ def _search(spec: JobSpec, sweep: Sweep, places: int, stopping: Stopping) -> Exc
     """Run Tune in a thread, so that a stop is heard while it waits inside Ray."""
     from mlvision.entry import tune_engine
 
+    assert isinstance(spec.work, TuneWork)
+    trial = spec.work.trial.type
     done, killed = threading.Event(), threading.Event()
     failure: list[Exception] = []
 
@@ -121,7 +133,7 @@ def _search(spec: JobSpec, sweep: Sweep, places: int, stopping: Stopping) -> Exc
         logging.getLogger("ray").setLevel(logging.ERROR)
         resources = {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}
         try:
-            tune_engine.run(sweep, resources, places, retries=spec.retries, runner=tune_engine.MLVISION)
+            tune_engine.run(sweep, resources, places, retries=spec.retries, runner=tune_engine.RUNNERS[trial])
         except Exception as error:
             failure.append(error)
         finally:

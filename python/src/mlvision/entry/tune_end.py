@@ -7,7 +7,7 @@ from typing import Any
 
 from mlvision.entry.cluster import run_work
 from mlvision.entry.output import Output
-from mlvision.entry.spec import JobSpec, MlvisionWork, TuneWork, sign_in
+from mlvision.entry.spec import JobSpec, TuneWork, sign_in
 from mlvision.entry.stopping import Stopping
 from mlvision.events import EventWriter
 from mlvision.search.records import TrialRecord, now_ms
@@ -17,6 +17,10 @@ from mlvision.search.trial_runs import TrialRuns
 from mlvision.tracking_client import Point, TrackingClient, batch
 from mlvision.tracking_http import TrackingRefused, TrackingUnavailable, insist
 from mlvision.tracking_reason import describe, locate
+
+_SAVERS = {"mlvision": "mlvision.entry.tune_best", "lightning": "mlvision.entry.lightning_best"}
+
+_OF_TEMPLATE = {"module", "datamodule", "metric", "mode", "trainer"}
 
 
 class SweepEnd:
@@ -77,12 +81,19 @@ class SweepEnd:
         try:
             insist(lambda: client.post(batch(run_id, metrics=points, tags=tags)), patience)
             run = insist(lambda: client.run(run_id), patience)
-            for name, content in artifacts(records, best, settings, sweep.base).items():
+            for name, content in artifacts(records, best, settings, self._fixed()).items():
                 kind = "image/png" if name.endswith(".png") else "text/plain"
                 insist(lambda name=name, content=content, kind=kind: client.upload(run, name, content, kind), patience)
         except (TrackingUnavailable, TrackingRefused) as error:
             return f"MLflow did not take the sweep's files: {error}"
         return None
+
+    def _fixed(self) -> dict[str, Any]:
+        """Give what all trials had in common and a parameter file takes: not what the template fixes."""
+        assert isinstance(self._spec.work, TuneWork)
+        if self._spec.work.trial.type == "mlvision":
+            return dict(self._sweep.base)
+        return {key: value for key, value in self._sweep.base.items() if key not in _OF_TEMPLATE}
 
     def _say_end(self, best: TrialRecord | None, seconds: float) -> None:
         sweep, settings = self._sweep, self._sweep.settings
@@ -118,17 +129,18 @@ class SweepEnd:
                 model=None,
             )
             return 0
-        config = with_params(spec.work.trial.config, best.params)
+        trial = spec.work.trial
+        config = with_params(self._sweep.base, best.params)
         is_anew = settings.best == "retrain"
         if is_anew:
             config["epochs"] = settings.retrain_epochs or config.get("epochs") or self._sweep.epochs
             run_id, storage = self._retrain_run(best), f"{spec.storage.rstrip('/')}/best-{best.number:05d}"
         else:
             run_id, storage = self._runs.run_id(best.number) or "", self._sweep.book.folder(best.number)
-        work = MlvisionWork(type="mlvision", config=config)
+        work = trial.model_copy(update={"config": config})
         tracking = spec.tracking.model_copy(update={"run_id": run_id})
         task = spec.model_copy(update={"work": work, "tracking": tracking, "storage": storage})
-        module = "mlvision.entry.train" if is_anew else "mlvision.entry.tune_best"
+        module = None if is_anew else _SAVERS[trial.type]
         what = (
             f"Training trial {best.number} on the full budget." if is_anew else f"Saving trial {best.number}'s model."
         )

@@ -33,6 +33,7 @@ from mlvision.search.settings import SearchSettings
 from mlvision.search.sweep import Sweep
 
 MLVISION = "mlvision.search.trial:run_trial"
+RUNNERS = {"mlvision": MLVISION, "lightning": "mlvision.search.lightning_trial:run_trial"}
 _SECTION = "metrics/"
 # What it has to say is about its own result files, which nobody asked for.
 logging.getLogger("ray.tune").setLevel(logging.ERROR)

@@ -5,6 +5,7 @@ Started as the entrypoint of a small Ray job that has no run in MLflow and keeps
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
@@ -21,6 +22,7 @@ def main() -> int:
     from mlvision.entry import tune
     from mlvision.entry.cluster import CannotRun, check_fit, connect
     from mlvision.entry.spec import TuneWork, from_environment
+    from mlvision.entry.tune_engine import RUNNERS
     from mlvision.search.settings import parse_settings
     from mlvision.tracking_reason import describe
 
@@ -28,11 +30,13 @@ def main() -> int:
     assert isinstance(spec.work, TuneWork)
     try:
         settings = parse_settings(spec.work.search)
+        base, _ = tune.trial_config(spec.work, settings)
+        tune_runner = RUNNERS[spec.work.trial.type]
         params = settings.build_space().draw(First())
         connect(with_code=True)
         check_fit(spec)
         resources = {"num_cpus": spec.resources.cpus, "num_gpus": spec.resources.gpus}
-        measured = cast("Any", ray.remote(measure)).options(**resources).remote(spec.work.trial.config, params)
+        measured = cast("Any", ray.remote(measure)).options(**resources).remote(base, params, tune_runner)
         seconds = cast("float", ray.get(measured))
     except (CannotRun, Exception) as error:
         events.emit("failed", error=describe(error), where=None)
@@ -57,17 +61,19 @@ class First:
         return values[0]
 
 
-def measure(base: dict[str, Any], params: dict[str, Any]) -> float:
+def measure(base: dict[str, Any], params: dict[str, Any], runner: str) -> float:
     """Train two epochs and give how long the second took: the first one also warms the machine up."""
     from mlvision.search.sweep import with_params
-    from mlvision.search.trial import DataCache, Task, run_trial
+    from mlvision.search.trial import DataCache, Task
 
     config = with_params(base, params)
     config["epochs"] = max(2, int(config.get("epochs", 2)))
     with tempfile.TemporaryDirectory(prefix="mlv-measure-") as folder:
+        module, _, function = runner.partition(":")
+        run_trial = getattr(importlib.import_module(module), function)
         reports = run_trial(Task(0, config, folder, 0), DataCache())
         next(reports)
-        return next(reports).seconds
+        return float(next(reports).seconds)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""A user's own ``LightningModule`` in the place of mlvision's loop."""

@@ -1,0 +1,33 @@
+"""One trial with a user's ``LightningModule``, an epoch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlvision.lightning.config import parse_lightning
+from mlvision.search.trial import DataCache, Report, Task
+
+
+def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:  # noqa: ARG001 - its data is the user's own
+    """Train, and report each epoch that the sweep does not know; every one is safe in a checkpoint by then."""
+    config = parse_lightning(task.config)
+
+    from mlvision.lightning.fit import LightningEpoch, LightningFit
+
+    fit = LightningFit(config, task.folder)
+    note = None
+    if fit.unreadable:
+        where = ", ".join(fit.unreadable)
+        note = f"the checkpoint {where} could not be read; the one before, of epoch {len(fit.history)}, was taken"
+
+    def report(one: LightningEpoch, said: str | None = None) -> Report:
+        return Report(one.epoch, one.seconds, one.metrics, one.is_last, said)
+
+    before = [one for one in fit.history if one.epoch > task.known]
+    for one in before:
+        yield report(one, note)
+        note = None
+    for one in fit.epochs():
+        if one.epoch > task.known:
+            yield report(one, note)
+            note = None
