@@ -4,7 +4,6 @@ Writes who it is into RECORD before it becomes the program. So whoever started i
 that runs is always known. Standard library only; the program inherits the environment and gets a session of its own.
 """
 
-import hashlib
 import json
 import os
 import sys
@@ -44,9 +43,9 @@ def main() -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    config = os.environ.pop("MLV_SERVICE_CONFIG", "")
-    digest = hashlib.sha256(json.dumps([argv, config]).encode()).hexdigest()
-    identity = {"pid": os.getpid(), "started": started(os.getpid()), "argv": digest, "config": config}
+    # It stays in the environment: should the record be damaged, it is found again there.
+    config = os.environ.get("MLV_SERVICE_CONFIG", "")
+    identity = {"pid": os.getpid(), "started": started(os.getpid()), "config": config}
     write_atomically(record, json.dumps(identity))
     os.execv(argv[0], argv)
 

@@ -93,8 +93,8 @@ async function errorsPage(load) {
   const {exitCodes} = await load('lib/exit-codes.js')
   const meanings = {
     good: 'all is well',
-    failed: 'it failed',
-    usage: 'the command line or a settings file is wrong; `status --exit-code`: something is missing or has drifted',
+    failed: 'it failed; `status --exit-code`: something is missing or has drifted',
+    usage: 'the command line or a settings file is wrong',
     overBudget: 'it would cost more than the budget',
     verifyFailed: 'a canary of verify failed',
     leftovers: 'teardown could not remove everything',

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 
 import {BaseCommand} from '../lib/cli/base-command.js'
+import {exitCodes} from '../lib/exit-codes.js'
 import {formatStatus} from '../lib/phases/format.js'
 import {readStatus, type StatusResult} from '../lib/phases/status.js'
 
@@ -13,14 +14,14 @@ export default class Status extends BaseCommand {
     {command: '<%= config.bin %> <%= command.id %>', description: 'Look at every phase.'},
     {
       command: '<%= config.bin %> <%= command.id %> --exit-code',
-      description: 'End with 2 when a phase is drifted or absent.',
+      description: 'End with 1 when a phase is drifted or absent.',
     },
   ]
 
   static override flags = {
     'exit-code': Flags.boolean({
       env: 'MLV_EXIT_CODE',
-      summary: 'End with 2 when a phase is drifted or absent.',
+      summary: 'End with 1 when a phase is drifted or absent.',
     }),
   }
 
@@ -29,7 +30,7 @@ export default class Status extends BaseCommand {
     const context = await this.context(flags)
     const result = await readStatus({context})
     context.reporter.result(formatStatus(context, result))
-    if (flags['exit-code'] && !result.ready) process.exitCode = 2
+    if (flags['exit-code'] && !result.ready) process.exitCode = exitCodes.failed
     return result
   }
 }

@@ -18,7 +18,7 @@ describe('where nothing was ever set up', () => {
     expect(plain).toMatchObject({code: 0, stderr: ''})
     expect(plain.stdout).toMatch(/03-mlflow +. absent/)
     const coded = await journey.mlv('status', '--exit-code', '--json')
-    expect(coded).toMatchObject({code: 2, stderr: ''})
+    expect(coded).toMatchObject({code: 1, stderr: ''})
     const {phases, ready, services} = JSON.parse(coded.stdout)
     expect(ready).toBe(false)
     expect(phases.map(({id, state}: {id: string; state: string}) => `${id} ${state}`)).toEqual([

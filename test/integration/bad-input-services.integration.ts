@@ -112,20 +112,27 @@ describe('a running job', () => {
       stderr: expect.stringContaining('Ray no longer knows the job: its head was stopped or lost'),
     })
     isOneSentence(end, ending === 'stopped' ? 'MLV_JOB_STOPPED' : 'MLV_JOB_FAILED')
+    const logs = await journey.mlv('jobs', 'logs', 'lost')
+    expect(logs.code).toBe(0)
+    // The driver may have had the time to save it.
+    if (logs.stdout === '') expect(logs.stderr).toMatch(/Of lost no log was kept: .* remains: npx mlv jobs show lost\n/)
+    else expect(logs.stdout).toContain('tick')
     expect((await journey.processes()).filter(({command}) => command.includes('slow.py'))).toEqual([])
   })
 })
 
 describe('damaged files of the state folder', () => {
   it('are kept aside and made anew from what is there: addresses, runs and Ray stay', async () => {
-    const kept = ['ports.json', 'environment.json', 'services/ray.json']
+    const kept = ['ports.json', 'environment.json']
     const before = await Promise.all(kept.map(state))
+    const heads = await Promise.all(['ray', 'mlflow'].map(pidOf))
     const damaged = [
       'ports.json',
       'environment.json',
       'journal.jsonl',
       'credentials/mlv-jobs.json',
       'credentials/admin.json',
+      'services/ray.json',
     ]
     for (const name of damaged) await writeFile(join(journey.stateDir, name), 'rubbish\n')
     const look = await journey.mlv('status')
@@ -135,6 +142,7 @@ describe('damaged files of the state folder', () => {
     expect({code, stderr}).toMatchObject({code: 0})
     expect(stderr.match(/was damaged\. It is kept as/g)).toHaveLength(damaged.length)
     expect(await Promise.all(kept.map(state))).toEqual(before)
+    expect(await Promise.all(['ray', 'mlflow'].map(pidOf))).toEqual(heads)
     const names = (await readdir(journey.stateDir, {recursive: true})).filter(name => name.includes('.corrupt-'))
     expect(names).toHaveLength(damaged.length)
     for (const name of names) expect(await state(name)).toBe('rubbish\n')

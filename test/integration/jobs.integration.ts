@@ -223,7 +223,7 @@ describe('after a reboot', () => {
         } catch {}
       }
     }
-    expect((await journey.mlv('status', '--exit-code')).code).toBe(2)
+    expect((await journey.mlv('status', '--exit-code')).code).toBe(1)
     const setup = await journey.mlv('setup', '--yes')
     expect({code: setup.code, stderr: setup.stderr}).toMatchObject({code: 0})
     expect(await readFile(join(journey.stateDir, 'ports.json'), 'utf8')).toBe(addresses)

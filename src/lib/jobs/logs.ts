@@ -33,7 +33,10 @@ export async function readLog(
   const found = await findJob(context, platform, name)
   const text = found.job ? await (await platform.ray()).logs(found.submissionId) : await savedLog(platform, found.run)
   if (text === '' && !found.job) {
-    context.reporter.note(`Of ${found.name} no log was kept: it lies in Ray while a job runs, and Ray lost this one.`)
+    context.reporter.note(
+      `Of ${found.name} no log was kept: it lies in Ray while a job runs, and went with the Ray head that ran it. ` +
+        `What the job recorded until then remains: ${context.command(`jobs show ${found.name}`)}`,
+    )
   }
   const lines = isRaw ? text.replace(/\n$/, '').split('\n') : readableLines(text)
   return {job: found.name, lines: tail === undefined ? lines : tail === 0 ? [] : lines.slice(-tail)}

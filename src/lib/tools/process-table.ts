@@ -66,3 +66,19 @@ async function onOtherSystems(exec: Exec, wanted: string): Promise<FoundProcess[
     })
     .filter(({pid}) => pid > 0 && pid !== process.pid)
 }
+
+/** A variable in the environment that a process of this user was started with. */
+export async function variableOf(exec: Exec, pid: number, name: string): Promise<string | undefined> {
+  if (process.platform === 'linux') {
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+    const entry = environment.split('\0').find(line => line.startsWith(`${name}=`))
+    return entry?.slice(name.length + 1)
+  }
+  const {stdout} = await exec.read(['ps', '-wwE', '-o', 'command=', '-p', String(pid)], {reject: false})
+  return new RegExp(` ${name}=(\\S*)`).exec(stdout)?.[1]
+}
+
+export async function parentOf(exec: Exec, pid: number): Promise<number | undefined> {
+  const {exitCode, stdout} = await exec.read(['ps', '-o', 'ppid=', '-p', String(pid)], {reject: false})
+  return exitCode === 0 ? Number(stdout.trim()) : undefined
+}

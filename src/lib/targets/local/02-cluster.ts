@@ -9,6 +9,7 @@ import {isBucket} from './bucket.js'
 import {readKey, readOrMakeKey} from './credentials.js'
 import {layoutOf} from './layout.js'
 import {choosePorts, portsAreChosen} from './ports.js'
+import {mendRecords, servicesWithoutRecord} from './service.js'
 
 /** Keys that are made once: a lost one would lock people out of what it protects. */
 export const RAY_TOKEN = 'ray-token'
@@ -32,6 +33,12 @@ export const clusterPhase: Phase = {
       title: 'Choosing ports',
       plan: [`Keep three free ports in ${layoutOf(context).ports}`],
       run: async () => void (await choosePorts(context)),
+    },
+    {
+      id: 'services',
+      title: 'Finding services that run',
+      plan: [`Write what runs into ${layoutOf(context).services}, where a record is lost`],
+      run: () => mendRecords(context),
     },
     {
       id: 'keys',
@@ -59,14 +66,16 @@ async function makeFolders(context: Context): Promise<void> {
 }
 
 async function clusterState(context: Context): Promise<PhaseState> {
-  const [keys, isChosen, missing] = await Promise.all([
+  const [keys, isChosen, missing, lost] = await Promise.all([
     Promise.all([RAY_TOKEN, MLFLOW_KEY].map(name => readKey(context, name))),
     portsAreChosen(context),
     missingFolder(context),
+    servicesWithoutRecord(context),
   ])
   if (!isChosen && keys.every(key => key === undefined)) return {kind: 'absent'}
   if (!isChosen) return {kind: 'drifted', why: 'the ports are not those of the settings'}
   if (keys.includes(undefined)) return {kind: 'drifted', why: 'a key is missing or damaged'}
+  if (lost.length > 0) return {kind: 'drifted', why: `the record of ${lost.join(' and ')} is lost or damaged`}
   return missing ? {kind: 'drifted', why: `${missing} is missing`} : {kind: 'ready', detail: context.stateDir}
 }
 

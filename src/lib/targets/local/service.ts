@@ -6,13 +6,18 @@ import {z} from 'zod'
 
 import type {Context} from '../../context.js'
 import {diskFull, MlvError} from '../../errors.js'
-import {isAlive, processesWithVariable} from '../../tools/process-table.js'
+import {keepAside, writeFileAtomic} from '../../tools/atomic-file.js'
+import {isAlive, parentOf, processesWithVariable, startOfProcess, variableOf} from '../../tools/process-table.js'
 import type {Secret} from '../../tools/secret.js'
 import type {StepProgress} from '../../types/phase.js'
 import type {ServiceName} from '../../types/target.js'
 import {layoutOf} from './layout.js'
 
-const recordSchema = z.object({pid: z.int().positive(), started: z.string(), argv: z.string(), config: z.string()})
+const recordSchema = z.object({
+  pid: z.int().positive(),
+  started: z.string(),
+  config: z.string(),
+})
 
 export type ServiceRecord = z.output<typeof recordSchema>
 
@@ -28,6 +33,7 @@ export interface ServiceStart {
   readonly deadlineSeconds: number
 }
 
+const serviceNames: readonly ServiceName[] = ['mlflow', 'ray']
 const GRACE_MS = 10_000
 /** Less than a database can grow by. */
 const FULL_BELOW_BYTES = 64 * 1024
@@ -36,16 +42,68 @@ export function configDigest(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 
-/** The record of a service that lives; undefined where none does. */
+/** The record of a service that lives, from what runs where the file is lost or damaged; undefined where none lives. */
 export async function livingService(context: Context, name: ServiceName): Promise<ServiceRecord | undefined> {
-  const text = await readFile(layoutOf(context).record(name), 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
+  const record = await readRecord(context, name)
+  if (record === undefined) return await findService(context, name)
+  return (await isAlive(context.exec, record)) ? record : undefined
+}
+
+async function readRecord(context: Context, name: ServiceName): Promise<ServiceRecord | undefined> {
   try {
-    const record = recordSchema.parse(JSON.parse(text))
-    return (await isAlive(context.exec, record)) ? record : undefined
+    return recordSchema.parse(JSON.parse(await readFile(layoutOf(context).record(name), 'utf8')))
   } catch {
     return undefined
   }
+}
+
+/** Services that run without a record that can be read. */
+export async function servicesWithoutRecord(context: Context): Promise<readonly ServiceName[]> {
+  const found = await Promise.all(
+    serviceNames.map(async name => {
+      const isLost = (await readRecord(context, name)) === undefined && (await findService(context, name)) !== undefined
+      return isLost ? [name] : []
+    }),
+  )
+  return found.flat()
+}
+
+/** Writes them anew from what runs: a head that works on jobs is not to be started again for the loss of a file. */
+export async function mendRecords(context: Context): Promise<void> {
+  for (const name of await servicesWithoutRecord(context)) {
+    const [file, record] = [layoutOf(context).record(name), await findService(context, name)]
+    const aside = await keepAside(file)
+    if (aside) context.reporter.warn(`${file} was damaged. It is kept as ${aside}, and made anew from what runs.`)
+    if (record) await writeFileAtomic(file, JSON.stringify(record))
+  }
+}
+
+/** The service by the mark in its environment: the first of its processes whose parent does not bear the mark. */
+async function findService(context: Context, name: ServiceName): Promise<ServiceRecord | undefined> {
+  const {exec} = context
+  const pids = await processesOf(context, name)
+  const roots = await Promise.all(
+    [...pids].map(async pid => {
+      const [parent, started, config] = await Promise.all([
+        parentOf(exec, pid),
+        startOfProcess(exec, pid),
+        variableOf(exec, pid, 'MLV_SERVICE_CONFIG'),
+      ])
+      if (parent === undefined || pids.has(parent) || started === undefined || config === undefined) return []
+      return [{pid, started, config}]
+    }),
+  )
+  return roots.flat().sort((a, b) => a.pid - b.pid)[0]
+}
+
+/** Everything that carries the mark of this profile's service. */
+async function processesOf(context: Context, name: ServiceName): Promise<ReadonlySet<number>> {
+  const [marked, ofService] = await Promise.all([
+    processesWithVariable(context.exec, 'MLV_STATE_DIR', context.stateDir),
+    processesWithVariable(context.exec, 'MLV_SERVICE', name),
+  ])
+  const pids = new Set(ofService.map(({pid}) => pid))
+  return new Set(marked.map(({pid}) => pid).filter(pid => pids.has(pid)))
 }
 
 /** Starts a service in a session of its own, so that it outlives mlv, and waits until it answers. */
@@ -122,12 +180,7 @@ function tellingLines(log: string): string[] {
 
 /** Ends a service and everything that it started: asks the group, waits, then kills what carries the mark. */
 export async function stopService(context: Context, name: ServiceName): Promise<void> {
-  const mine = async () => {
-    const marked = await processesWithVariable(context.exec, 'MLV_STATE_DIR', context.stateDir)
-    const ofService = await processesWithVariable(context.exec, 'MLV_SERVICE', name)
-    const pids = new Set(ofService.map(({pid}) => pid))
-    return marked.map(({pid}) => pid).filter(pid => pids.has(pid))
-  }
+  const mine = async () => [...(await processesOf(context, name))]
   const record = await livingService(context, name)
   const first = new Set(await mine())
   if (record) first.add(record.pid)
