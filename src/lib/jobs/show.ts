@@ -79,7 +79,7 @@ export function describeJob(job: JobDetails): string {
     ['command', job.command],
     ['started', job.started],
     ...(job.ended ? [['ended', job.ended]] : []),
-    ['asks for', `${job.resources.cpus} CPUs, ${job.resources.gpus} GPUs`],
+    ['asks for', `${counted(job.resources.cpus, 'CPU')}, ${counted(job.resources.gpus, 'GPU')}`],
     ...(job.git ? [['commit', job.git.commit.slice(0, 12) + (job.git.dirty ? ' with uncommitted changes' : '')]] : []),
     ...metrics,
     ...(job.curve
@@ -89,4 +89,8 @@ export function describeJob(job: JobDetails): string {
   ]
   const width = Math.max(...rows.map(([label = '']) => label.length))
   return rows.map(([label = '', value = '']) => `${label.padEnd(width)}  ${value}`).join('\n')
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }

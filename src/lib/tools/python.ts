@@ -75,8 +75,7 @@ async function ask(context: Context, path: string): Promise<FoundPython> {
       reject: false,
       timeoutMs: START_DEADLINE_MS,
     })
-    if (exitCode !== 0)
-      return {path, problem: `does not start (${stderr.trim().split('\n')[0] || `exit code ${exitCode}`})`}
+    if (exitCode !== 0) return {path, problem: `does not start (${firstReason(stderr) ?? `exit code ${exitCode}`})`}
     const answer = answerSchema.parse(JSON.parse(stdout))
     const {home, version} = answer
     const problem = problemOf(answer)
@@ -99,4 +98,12 @@ function problemOf({bits, kind, lacks, version}: z.output<typeof answerSchema>):
   if (kind !== 'CPython') return `is ${kind}, not CPython`
   if (bits !== 64) return 'is a 32-bit build'
   return lacks.length > 0 ? `was built without ${lacks.join(', ')}` : undefined
+}
+
+/** What a shim says first may be its shell's complaint about the locale, which is never why it does not start. */
+function firstReason(stderr: string): string | undefined {
+  return stderr
+    .split('\n')
+    .map(line => line.trim())
+    .find(line => line !== '' && !/setlocale|cannot change locale/.test(line))
 }

@@ -26,7 +26,8 @@ describe('mlv doctor', () => {
     const folder = await temporaryFolder()
     const answer = (version: string, lacks: string) =>
       `#!/bin/sh\necho '{"version": "${version}", "kind": "CPython", "lacks": [${lacks}], "bits": 64, "home": "/${version}"}'\n`
-    await program(folder, 'python3.13', '#!/bin/sh\necho "shim: not installed" >&2\nexit 127\n')
+    const shell = 'bash: warning: setlocale: LC_ALL: cannot change locale (tr_TR.UTF-8)'
+    await program(folder, 'python3.13', `#!/bin/sh\necho "${shell}" >&2\necho "shim: not installed" >&2\nexit 127\n`)
     await program(folder, 'python3.12', answer('3.12.1', '"sqlite3"'))
     await program(folder, 'python3.11', answer('3.11.9', ''))
     await program(folder, 'python3', answer('3.9.2', ''))
