@@ -4,9 +4,11 @@ import {join} from 'node:path'
 import {describe, expect, it} from 'vitest'
 
 import {MlvError} from '../../../src/lib/errors.js'
+import {rayFullShare} from '../../../src/lib/tools/disk-space.js'
 import {listenerOf} from '../../../src/lib/tools/listeners.js'
 import {findPythons} from '../../../src/lib/tools/python.js'
 import {formatDoctor} from '../../../src/lib/verify/doctor/format.js'
+import {judgeDisks} from '../../../src/lib/verify/doctor/machine.js'
 import {platformChecks} from '../../../src/lib/verify/doctor/platform.js'
 import {examine} from '../../../src/lib/verify/doctor/run.js'
 import {toolChecks} from '../../../src/lib/verify/doctor/tools.js'
@@ -73,6 +75,25 @@ describe('mlv doctor', () => {
     const problem = new MlvError('MLV_USAGE', 'mlv.yaml, line 3: Unknown key "pyton".', {tryThis: ['mend it']})
     const finding = await check('settings').look({context, problem})
     expect(finding).toEqual({state: 'bad', found: problem.message, fix: ['mend it']})
+  })
+
+  it('judges a disk by its free bytes, however large it is', () => {
+    const GIB = 1024 ** 3
+    const disk = (free: number, least = GIB / 2) =>
+      judgeDisks([{uses: ['project'], path: '/', free: free * GIB, size: 252 * GIB, least}])
+    expect(disk(6.5)).toEqual({state: 'good', found: '6.5 GiB free of 252 GiB (project)'})
+    expect(disk(2)).toMatchObject({state: 'warning', path: '/'})
+    expect(disk(0.4)).toMatchObject({state: 'bad', found: expect.stringMatching(/; a run needs 0\.5 GiB$/)})
+    expect(disk(2, 3 * GIB)).toMatchObject({
+      state: 'bad',
+      found: expect.stringContaining('the Python environment needs'),
+    })
+  })
+
+  it('lets Ray fill a disk up to a few hundred MiB, a small one as Ray would', () => {
+    const GIB = 1024 ** 3
+    expect((1 - rayFullShare({size: 252 * GIB})) * 252).toBeCloseTo(0.25)
+    expect(rayFullShare({size: GIB})).toBe(0.95)
   })
 
   it('names the process that holds a port', async () => {

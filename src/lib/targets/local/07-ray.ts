@@ -3,6 +3,7 @@ import {join} from 'node:path'
 
 import type {Context} from '../../context.js'
 import {describeFileError} from '../../errors.js'
+import {diskSpace, rayFullShare} from '../../tools/disk-space.js'
 import {statusOf} from '../../tools/http.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {RAY_TOKEN} from './02-cluster.js'
@@ -127,6 +128,7 @@ async function startRay(context: Context, progress: StepProgress): Promise<void>
   await mkdir(layout.rayTemp, {recursive: true, mode: 0o700}).catch(error => {
     throw describeFileError(error, layout.rayTemp)
   })
+  const fullShare = rayFullShare(await diskSpace(layout.rayTemp))
   await onFreePorts(context, 'ray', ['gcs', 'ray'], async ({gcs, ray: dashboard}) => {
     const start = {
       name: 'ray' as const,
@@ -148,6 +150,8 @@ async function startRay(context: Context, progress: StepProgress): Promise<void>
         RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: '0',
         RAY_JOB_STOP_WAIT_TIME_S: String(JOB_STOP_SECONDS),
         RAY_USAGE_STATS_ENABLED: '0',
+        // By itself Ray takes a disk of 250 GiB with 12 GiB free for full.
+        RAY_local_fs_capacity_threshold: String(fullShare),
         // Ray renames its processes over their environment; without this teardown could not know them by it.
         SPT_NOENV: '1',
       },

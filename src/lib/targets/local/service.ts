@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto'
-import {mkdir, open, readFile, rm, statfs} from 'node:fs/promises'
+import {mkdir, open, readFile, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {setTimeout as pause} from 'node:timers/promises'
 import {z} from 'zod'
@@ -7,6 +7,7 @@ import {z} from 'zod'
 import type {Context} from '../../context.js'
 import {diskFull, MlvError} from '../../errors.js'
 import {keepAside, writeFileAtomic} from '../../tools/atomic-file.js'
+import {diskSpace} from '../../tools/disk-space.js'
 import {isAlive, parentOf, processesWithVariable, startOfProcess, variableOf} from '../../tools/process-table.js'
 import type {Secret} from '../../tools/secret.js'
 import type {StepProgress} from '../../types/phase.js'
@@ -154,8 +155,8 @@ async function waitUntilUp(context: Context, start: ServiceStart, logStart: numb
 async function diedError(context: Context, name: ServiceName, logStart: number, what: string): Promise<MlvError> {
   const {log, root} = layoutOf(context)
   const text = (await readFile(log(name)).catch(() => Buffer.alloc(0))).subarray(logStart).toString('utf8')
-  const left = await statfs(root).then(
-    ({bavail, bsize}) => bavail * bsize,
+  const left = await diskSpace(root).then(
+    ({free}) => free,
     () => Number.POSITIVE_INFINITY,
   )
   // On a full disk the log itself may lack the words.

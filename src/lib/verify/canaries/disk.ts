@@ -1,15 +1,12 @@
 import {randomBytes} from 'node:crypto'
-import {mkdir, open, rm, statfs} from 'node:fs/promises'
+import {mkdir, open, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import {MlvError} from '../../errors.js'
+import {diskSpace, LEAST_FREE_BYTES} from '../../tools/disk-space.js'
 import type {Canary} from '../canary.js'
 
 const PROBE_BYTES = 4 * 1024 * 1024
-// One run's checkpoints and its model fit; below it the next training ends in the middle.
-const LEAST_FREE_BYTES = 1024 ** 3
-// Above it Ray places no more objects on the disk (its local_fs_capacity_threshold).
-const RAY_FULL_SHARE = 0.95
 
 /** What is written where the state lives comes back, and there is room for more. */
 export const disk: Canary = {
@@ -38,12 +35,11 @@ export const disk: Canary = {
       await handle.close()
     }
     const milliseconds = Math.round(performance.now() - began)
-    const {bavail, blocks, bsize} = await statfs(context.stateDir)
-    const free = bavail * bsize
-    if (free < LEAST_FREE_BYTES || 1 - bavail / blocks > RAY_FULL_SHARE) {
+    const {free} = await diskSpace(context.stateDir)
+    if (free < LEAST_FREE_BYTES) {
       throw new MlvError(
         'MLV_VERIFY_CANARY',
-        `the disk of ${context.stateDir} has ${gibibytes(free)} free of ${gibibytes(blocks * bsize)}; Ray needs 5 % and a run 1 GiB.`,
+        `the disk of ${context.stateDir} has ${gibibytes(free)} free; a run needs ${gibibytes(LEAST_FREE_BYTES)}.`,
         {tryThis: [`df -h ${JSON.stringify(context.stateDir)}`]},
       )
     }

@@ -1,10 +1,11 @@
 import {constants} from 'node:fs'
-import {access, statfs} from 'node:fs/promises'
+import {access, readdir} from 'node:fs/promises'
 import {availableParallelism, cpus, freemem, tmpdir, totalmem} from 'node:os'
-import {dirname} from 'node:path'
+import {dirname, join} from 'node:path'
 
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
+import {diskSpace, LEAST_FREE_BYTES} from '../../tools/disk-space.js'
 import type {Check, Finding} from './check.js'
 import {availableMemory} from './memory.js'
 
@@ -13,10 +14,8 @@ const GIB = 1024 ** 3
 const WANTED_MEMORY = 4 * GIB
 const LEAST_MEMORY = 2 * GIB
 // The environment with PyTorch for the CPU is about 2 GiB unpacked and 1 GiB of wheels; with CUDA three times that.
-const WANTED_DISK = 8 * GIB
-const LEAST_DISK = 3 * GIB
-// What Ray asks for before it stops to place objects on a disk.
-const RAY_FULL_SHARE = 0.95
+const ENVIRONMENT_DISK = 3 * GIB
+const WANTED_DISK = 3 * GIB
 const LEAST_SHARED_MEMORY = GIB
 const GPU_DEADLINE_MS = 10_000
 
@@ -48,29 +47,45 @@ async function lookAtMemory(): Promise<Finding> {
 }
 
 async function lookAtDisks(context: Context): Promise<Finding> {
-  const folders: [string, string][] = [
-    ['project', context.projectDir],
-    ['environments', context.folders.cache],
-    ["Ray's sessions", tmpdir()],
+  const environments = join(context.folders.cache, 'envs')
+  const isBuilt = (await readdir(environments).catch(() => [])).length > 0
+  const folders: [use: string, folder: string, least: number][] = [
+    ['project', context.projectDir, LEAST_FREE_BYTES],
+    ['environments', environments, isBuilt ? 0 : ENVIRONMENT_DISK],
+    ["Ray's sessions", tmpdir(), LEAST_FREE_BYTES],
   ]
-  const disks = new Map<string, {uses: string[]; path: string; free: number; size: number}>()
-  for (const [use, folder] of folders) {
+  const disks = new Map<string, DiskUse>()
+  for (const [use, folder, least] of folders) {
     const path = await nearestFolder(folder)
-    const {bavail, blocks, bsize, type} = await statfs(path)
-    // There is no device number in statfs; the same size and the same free space is the same disk.
-    const key = `${type}/${blocks}/${bavail}`
-    const disk = disks.get(key) ?? {uses: [], path, free: bavail * bsize, size: blocks * bsize}
-    disk.uses.push(use)
-    disks.set(key, disk)
+    const {disk: key, ...space} = await diskSpace(path)
+    const disk = disks.get(key) ?? {uses: [], path, least, ...space}
+    disks.set(key, {...disk, uses: [...disk.uses, use], least: Math.max(disk.least, least)})
   }
-  const all = [...disks.values()]
-  const found = all.map(({free, size, uses}) => `${gib(free)} free of ${gib(size)} (${uses.join(', ')})`).join('; ')
-  const least = all.reduce((a, b) => (a.free < b.free ? a : b))
-  const isNearlyFull = all.some(({free, size}) => 1 - free / size > RAY_FULL_SHARE)
-  const fix = [`df -h ${JSON.stringify(least.path)}`, `du -sh ${JSON.stringify(context.folders.cache)}`]
-  if (least.free < LEAST_DISK) return {state: 'bad', found: `${found}; the Python environment needs 3 GiB`, fix}
-  if (isNearlyFull) return {state: 'warning', found: `${found}; above 95 % full Ray places no objects on a disk`, fix}
-  if (least.free < WANTED_DISK) return {state: 'warning', found: `${found}; 8 GiB leave room for checkpoints`, fix}
+  const {path, ...finding} = judgeDisks([...disks.values()])
+  if (path === undefined) return finding
+  return {...finding, fix: [`df -h ${JSON.stringify(path)}`, `du -sh ${JSON.stringify(context.folders.cache)}`]}
+}
+
+export interface DiskUse {
+  readonly uses: readonly string[]
+  readonly path: string
+  readonly free: number
+  readonly size: number
+  /** Without so much, what is to be done there fails. */
+  readonly least: number
+}
+
+/** By free bytes alone, however large a disk is. `path` is on the one to make room on. */
+export function judgeDisks(disks: readonly DiskUse[]): Finding & {path?: string} {
+  const found = disks.map(({free, size, uses}) => `${gib(free)} free of ${gib(size)} (${uses.join(', ')})`).join('; ')
+  const short = disks.find(({free, least}) => free < least)
+  if (short) {
+    const need = short.least === ENVIRONMENT_DISK ? 'the Python environment' : 'a run'
+    return {state: 'bad', found: `${found}; ${need} needs ${gib(short.least)}`, path: short.path}
+  }
+  const tight = disks.find(({free}) => free < WANTED_DISK)
+  if (tight)
+    return {state: 'warning', found: `${found}; ${gib(WANTED_DISK)} leave room for checkpoints`, path: tight.path}
   return {state: 'good', found}
 }
 
@@ -78,8 +93,7 @@ async function lookAtSharedMemory(): Promise<Finding> {
   if (process.platform !== 'linux') return {state: 'note', found: 'Ray uses ordinary memory on this system'}
   try {
     await access('/dev/shm', constants.W_OK)
-    const {bavail, bsize} = await statfs('/dev/shm')
-    const free = bavail * bsize
+    const {free} = await diskSpace('/dev/shm')
     if (free >= LEAST_SHARED_MEMORY) return {state: 'good', found: `${gib(free)} free in /dev/shm`}
     return {
       state: 'warning',
