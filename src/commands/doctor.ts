@@ -28,7 +28,7 @@ Ends with 1 when something keeps mlv from working.`
     const {flags} = await this.parse(Doctor)
     const {context, problem} = await this.lenientContext(flags)
     const result = await examine({context, problem}, {isFixing: flags.fix})
-    context.reporter.result(formatDoctor(result))
+    context.reporter.result(formatDoctor(result, context.reporter.symbols))
     if (result.bad > 0) process.exitCode = 1
     return result
   }

@@ -11,12 +11,13 @@ export default class Open extends BaseCommand {
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> mlflow', description: 'The MLflow server.'},
+    {command: '<%= config.bin %> <%= command.id %> run', description: 'The run of your last job.'},
     {command: '<%= config.bin %> <%= command.id %> model digits --print', description: 'Only print the address.'},
   ]
 
   static override args = {
     page: Args.custom<Page>({options: [...pages]})({description: 'What to open.', required: true}),
-    id: Args.string({description: 'The ID of the run, or the name of the model or experiment.'}),
+    id: Args.string({description: 'The ID of the run or the name of its job, of the model or of the experiment.'}),
   }
 
   static override flags = {

@@ -11,6 +11,7 @@ import {profileSchema} from '../profile/profile.js'
 import {createExec} from '../tools/exec.js'
 import {createJsonReporter, createPlainReporter, createQuietReporter} from '../ui/plain-reporter.js'
 import type {Reporter} from '../ui/reporter.js'
+import {symbolsFor} from '../ui/symbols.js'
 
 export interface ContextOptions {
   readonly config: Config
@@ -96,8 +97,9 @@ export function commandPrefix(packageDir: string): (line: string) => string {
 
 async function chooseReporter(options: ContextOptions, environment: Environment): Promise<Reporter> {
   const streams = {stdout: process.stdout, stderr: process.stderr}
-  if (options.json) return createJsonReporter(streams)
-  const plain = createPlainReporter(streams)
+  const symbols = symbolsFor(environment)
+  if (options.json) return createJsonReporter(streams, symbols)
+  const plain = createPlainReporter(streams, symbols)
   if (options.quiet) return createQuietReporter(plain)
   if (!process.stderr.isTTY) return plain
   // Loaded late: colours and drawing are of no use in a pipe.

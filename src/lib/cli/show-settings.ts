@@ -51,7 +51,7 @@ export function formatSettings({profile, settings}: ShownSettings, {cwd}: Contex
     withOrigin ? describeOrigin(origin, shorten) : variable,
   ])
   const columns = [{title: 'SETTING'}, {title: 'VALUE', shrinkTo: 16}, {title: withOrigin ? 'ORIGIN' : 'VARIABLE'}]
-  return [...head, formatTable(columns, rows, {width: 80})].join('\n')
+  return [...head, formatTable(columns, rows)].join('\n')
 }
 
 /** Relative below the current folder, with ~ below the home folder, else whole. */

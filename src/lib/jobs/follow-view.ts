@@ -1,7 +1,7 @@
 import type {JobEvent} from '../types/job.js'
 import {formatDuration} from '../ui/duration.js'
 import {createEta, type Eta, progressBar} from '../ui/progress-bar.js'
-import type {LiveArea} from '../ui/reporter.js'
+import type {LiveArea, Reporter} from '../ui/reporter.js'
 import type {OutputLine} from './output-lines.js'
 import type {JobState} from './states.js'
 import {createSweepView, type SweepEnd, type SweepStart, type SweepView} from './sweep-view.js'
@@ -29,7 +29,8 @@ export interface FollowView {
 }
 
 /** Shows a job's output as it comes: epochs as a line each, a bar with what is left, everything else as it is. */
-export function createFollowView(live: LiveArea, isTerminal = false): FollowView {
+export function createFollowView(live: LiveArea, {mode, symbols}: Pick<Reporter, 'mode' | 'symbols'>): FollowView {
+  const bar = (share: number) => progressBar(share, 24, symbols.isAscii)
   const progress: Progress = {
     state: undefined,
     result: undefined,
@@ -61,13 +62,13 @@ export function createFollowView(live: LiveArea, isTerminal = false): FollowView
         live.line(`Going on after epoch ${event.epoch} from its checkpoint.`)
         return
       case 'progress':
-        live.set(barLine(event, epochs, eta?.text() ?? ''))
+        live.set(barLine(bar, event, epochs, eta?.text() ?? ''))
         return
       case 'epoch':
         eta?.update(event.epoch)
         takePoint(progress, event)
         live.line(epochLine(event))
-        live.set(barLine({...event, epoch: event.epoch + 1, step: 0, steps: 1}, epochs, eta?.text() ?? ''))
+        live.set(barLine(bar, {...event, epoch: event.epoch + 1, step: 0, steps: 1}, epochs, eta?.text() ?? ''))
         return
       case 'result':
         progress.result = event
@@ -86,7 +87,7 @@ export function createFollowView(live: LiveArea, isTerminal = false): FollowView
         return
       case 'sweep':
         progress.sweep = {start: event}
-        sweep = createSweepView(event, live, isTerminal)
+        sweep = createSweepView(event, live, {mode, symbols})
         return
       case 'trial':
         sweep?.trial(event)
@@ -120,13 +121,14 @@ function epochLine(event: EventOf<'epoch'>): string {
 }
 
 function barLine(
+  bar: (share: number) => string,
   {epoch, images_per_second, step, steps}: {epoch: number; step: number; steps: number; images_per_second: number},
   epochs: number,
   left: string,
 ): string {
   const share = (epoch - 1 + step / steps) / epochs
   const rate = images_per_second > 0 ? `${Math.round(images_per_second)} images/s` : ''
-  return [`${progressBar(share)} epoch ${Math.min(epoch, epochs)}/${epochs}`, rate, left].filter(Boolean).join('  ')
+  return [`${bar(share)} epoch ${Math.min(epoch, epochs)}/${epochs}`, rate, left].filter(Boolean).join('  ')
 }
 
 function takePoint(progress: Progress, {metrics}: EventOf<'epoch'>): void {

@@ -34,7 +34,7 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
   const live = context.reporter.live()
   const view = createFollowView(
     options.isShown === false ? {set: none, line: none, close: none} : live,
-    context.reporter.mode === 'terminal',
+    context.reporter,
   )
   const reader = createLineReader()
   const leave = new AbortController()

@@ -5,6 +5,7 @@ import type {Context} from '../context.js'
 import {describeFileError} from '../errors.js'
 import {isMissing} from '../mlflow/mlflow-error.js'
 import type {Run} from '../mlflow/runs.js'
+import {unicodeSymbols} from '../ui/symbols.js'
 import {createFollowView} from './follow-view.js'
 import {createLineReader} from './output-lines.js'
 import type {Platform} from './platform.js'
@@ -45,7 +46,10 @@ export async function readLog(
 /** As the job was shown while it was followed: events in words, everything else as it is. */
 export function readableLines(text: string): string[] {
   const lines: string[] = []
-  const view = createFollowView({set: () => undefined, line: line => lines.push(line), close: () => undefined})
+  const view = createFollowView(
+    {set: () => undefined, line: line => lines.push(line), close: () => undefined},
+    {mode: 'plain', symbols: unicodeSymbols},
+  )
   const reader = createLineReader()
   for (const line of [...reader.push(text), ...reader.end()]) view.show(line)
   return lines

@@ -24,7 +24,7 @@ export function checkName(name: string, flag = '--name'): string {
   if (JOB_NAME_PATTERN.test(name)) return name
   throw new MlvError(
     'MLV_JOB_NAME',
-    `Use ${flag} ${JSON.stringify(name)} takes letters, digits, ".", "_" and "-", at most 100, the first a letter or digit.`,
+    `${flag} is ${JSON.stringify(name)}; it takes letters, digits, ".", "_" and "-", at most 100, the first a letter or digit.`,
     {
       tryThis: [
         `Use ${flag} ${

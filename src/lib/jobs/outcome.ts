@@ -37,7 +37,7 @@ export interface JobOutcome {
 }
 
 export interface EndedJob {
-  readonly context: Pick<Context, 'command'>
+  readonly context: Pick<Context, 'command' | 'reporter'>
   readonly mlflow: MlflowClient
   readonly name: string
   readonly submissionId: string
@@ -73,7 +73,7 @@ export async function outcomeOf({
   const error = errorOf(context, result, run.tags[tags.kind] === 'tune')
   const text = result.sweep
     ? sweepText(context, {...result, sweep: result.sweep}, progress)
-    : describe(result, progress)
+    : describe(context, result, progress)
   return {result, text, ...(error && {error})}
 }
 
@@ -106,12 +106,17 @@ function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult, isS
   return undefined
 }
 
-function describe({job, metrics, model, run, scaling}: JobResult, {curve, curveName}: Progress): string {
+function describe(
+  {reporter}: Pick<Context, 'reporter'>,
+  {job, metrics, model, run, scaling}: JobResult,
+  {curve, curveName}: Progress,
+): string {
   if (job.state !== 'succeeded') return ''
   const accuracy = metrics.test_accuracy
   const verdict = typeof accuracy === 'number' ? `: test accuracy ${(accuracy * 100).toFixed(2)} %` : ''
   const lines = [`${job.name} succeeded${verdict}`]
-  if (curve.length > 1) lines.push(`${curveName}  ${sparkline(curve)}  ${curve.length} epochs`)
+  if (curve.length > 1)
+    lines.push(`${curveName}  ${sparkline(curve, {ascii: reporter.symbols.isAscii})}  ${curve.length} epochs`)
   if (scaling) lines.push(scalingTable(scaling))
   if (model?.name) lines.push(`Model  ${model.name}, version ${model.version}`)
   lines.push(`Run    ${run.url}`)

@@ -94,7 +94,7 @@ async function applySet(
   if (set === undefined || set.length === 0) return undefined
   if (saved.template === null) {
     throw new MlvError('MLV_JOB_COMMAND', 'The job ran a command of your own, which has no parameters to set.', {
-      tryThis: [context.command('train -- python my_train.py …')],
+      tryThis: [context.command('train -- python my_train.py')],
     })
   }
   const template = await loadTemplate(context, saved.template)
@@ -141,6 +141,6 @@ async function interpreterOf(
 
 function notSaved({command}: Context, name: string): MlvError {
   return new MlvError('MLV_JOB_NO_CODE', `What ${name} was made of was not saved with its run.`, {
-    tryThis: [command(`jobs show ${name}`), command('train …')],
+    tryThis: [command(`jobs show ${name}`), command('train --help')],
   })
 }

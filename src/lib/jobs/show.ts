@@ -1,6 +1,7 @@
 import type {Context} from '../context.js'
 import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
+import {ago, formatDuration, formatMoment} from '../ui/duration.js'
 import {sparkline} from '../ui/sparkline.js'
 import {reconcile} from './list.js'
 import type {Platform} from './platform.js'
@@ -68,8 +69,13 @@ async function curveOf(mlflow: MlflowClient, run: Run): Promise<JobDetails['curv
 }
 
 /** `name  value` lines for people. */
-export function describeJob(job: JobDetails): string {
-  const metrics = Object.entries(job.metrics).map(([name, value]) => [name, String(Number(value.toPrecision(6)))])
+export function describeJob(job: JobDetails, {isAscii}: {isAscii: boolean}): string {
+  const isSystem = (name: string) => name.startsWith('system/')
+  const names = Object.keys(job.metrics)
+  const metrics = Object.entries(job.metrics)
+    .filter(([name]) => !isSystem(name))
+    .map(([name, value]) => [name, String(Number(value.toPrecision(6)))])
+  const [started, ended] = [new Date(job.started), job.ended === null ? undefined : new Date(job.ended)]
   const rows: (readonly string[])[] = [
     ['job', job.name],
     ['state', job.state + (job.exit_code ? ` (exit code ${job.exit_code})` : '')],
@@ -77,14 +83,22 @@ export function describeJob(job: JobDetails): string {
     ['user', job.user],
     ['template', job.template || 'own command'],
     ['command', job.command],
-    ['started', job.started],
-    ...(job.ended ? [['ended', job.ended]] : []),
+    ['started', `${formatMoment(started)} (${ago(started)})`],
+    ...(ended
+      ? [['ended', `${formatMoment(ended)} after ${formatDuration(ended.getTime() - started.getTime())}`]]
+      : []),
     ['asks for', `${counted(job.resources.cpus, 'CPU')}, ${counted(job.resources.gpus, 'GPU')}`],
     ...(job.git ? [['commit', job.git.commit.slice(0, 12) + (job.git.dirty ? ' with uncommitted changes' : '')]] : []),
     ...metrics,
     ...(job.curve
-      ? [['course', `${sparkline(job.curve.values)}  ${job.curve.metric}, ${job.curve.values.length} points`]]
+      ? [
+          [
+            'course',
+            `${sparkline(job.curve.values, {ascii: isAscii})}  ${job.curve.metric}, ${job.curve.values.length} points`,
+          ],
+        ]
       : []),
+    ...(names.some(isSystem) ? [['machine', `${names.filter(isSystem).length} measures; --json shows them`]] : []),
     ['run', job.run.url],
   ]
   const width = Math.max(...rows.map(([label = '']) => label.length))

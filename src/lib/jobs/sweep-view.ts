@@ -1,8 +1,10 @@
 import type {JobEvent} from '../types/job.js'
 import {formatDuration} from '../ui/duration.js'
 import {createEta, type Eta, progressBar} from '../ui/progress-bar.js'
-import type {LiveArea} from '../ui/reporter.js'
+import type {LiveArea, Reporter} from '../ui/reporter.js'
+import type {Symbols} from '../ui/symbols.js'
 import {type Column, formatTable} from '../ui/table.js'
+import {truncate} from '../ui/text-width.js'
 
 type EventOf<Kind extends JobEvent['event']> = Extract<JobEvent, {event: Kind}>
 export type SweepStart = EventOf<'sweep'>
@@ -26,13 +28,18 @@ export interface SweepView {
 }
 
 /** Shows a sweep: a live table in a terminal, where only what stands out leaves a line; elsewhere each trial does. */
-export function createSweepView(start: SweepStart, live: LiveArea, isTerminal: boolean): SweepView {
+export function createSweepView(
+  start: SweepStart,
+  live: LiveArea,
+  {mode, symbols}: Pick<Reporter, 'mode' | 'symbols'>,
+): SweepView {
+  const isTerminal = mode === 'terminal'
   const trials = new Map<number, Trial>()
   const eta = createEta(start.trials - start.kept)
   let best: {trial: number; value: number} | undefined =
     start.best && start.best.value !== null ? {trial: start.best.trial, value: start.best.value} : undefined
   live.line(startLine(start))
-  const frame = () => live.set(columns => table(start, {trials: [...trials.values()], best, eta}, columns))
+  const frame = () => live.set(columns => table(start, {trials: [...trials.values()], best, eta, symbols}, columns))
   return {
     trial(event) {
       const before = trials.get(event.trial)
@@ -92,14 +99,15 @@ interface Shown {
   readonly trials: readonly Trial[]
   readonly best: {trial: number; value: number} | undefined
   readonly eta: Eta
+  readonly symbols: Symbols
 }
 
 /** The header, then the best and those that run; parameters that do not fit are left out, the last first. */
-function table(start: SweepStart, {best, eta, trials}: Shown, columns: number): string {
+function table(start: SweepStart, {best, eta, symbols, trials}: Shown, columns: number): string {
   const count = (state: Trial['state']) => trials.filter(trial => trial.state === state).length
   const done = start.kept + trials.filter(({state}) => ended.has(state)).length
   const header = [
-    `${progressBar(done / start.trials, 16)} ${done}/${start.trials} done`,
+    `${progressBar(done / start.trials, 16, symbols.isAscii)} ${done}/${start.trials} done`,
     `${count('running')} running`,
     `${count('stopped_early')} stopped early`,
     ...(count('failed') > 0 ? [`${count('failed')} failed`] : []),
@@ -116,7 +124,7 @@ function table(start: SweepStart, {best, eta, trials}: Shown, columns: number): 
   for (let shown = start.varied.length; ; shown -= 1) {
     const text = rows(start, [...top, ...running], start.varied.slice(0, shown))
     const width = Math.max(...text.split('\n').map(line => line.length))
-    if (width <= columns || shown === 0) return [clip(header, columns), text].join('\n')
+    if (width <= columns || shown === 0) return [truncate(header, columns, symbols.ellipsis), text].join('\n')
   }
 }
 
@@ -139,10 +147,6 @@ function rows(start: SweepStart, trials: readonly Trial[], names: readonly strin
     ]),
     {width: 10_000},
   )
-}
-
-function clip(text: string, columns: number): string {
-  return text.length <= columns ? text : `${text.slice(0, columns - 1)}…`
 }
 
 /** `optimizer.lr` → `lr`. */

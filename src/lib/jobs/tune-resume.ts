@@ -159,7 +159,7 @@ function sessionOf(run: Run, spec: JobSpec): number {
 
 function notSaved({command}: Context, name: string): MlvError {
   return new MlvError('MLV_JOB_NO_CODE', `What ${name} was made of was not saved with its run.`, {
-    tryThis: [command(`jobs show ${name}`), command('tune …')],
+    tryThis: [command(`jobs show ${name}`), command('tune --help')],
   })
 }
 

@@ -103,7 +103,9 @@ function describe(
     })
   }
   if (answer.reason === 'RESOURCE_DOES_NOT_EXIST' || answer.status === 404) {
-    return new MlflowError('MLV_MLFLOW_NOT_FOUND', `MLflow has no such thing: ${oneLine(answer.message)}.`, answer)
+    return new MlflowError('MLV_MLFLOW_NOT_FOUND', `MLflow has no such thing: ${oneLine(answer.message)}.`, answer, {
+      tryThis: [command('jobs list --all'), command('open mlflow')],
+    })
   }
   return new MlflowError('MLV_MLFLOW_REFUSED', `MLflow answers ${answer.status}: ${oneLine(answer.message)}.`, answer, {
     tryThis: [command('logs mlflow')],

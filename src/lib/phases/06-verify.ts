@@ -3,6 +3,7 @@ import {z} from 'zod'
 import type {Phase, PhaseState} from '../types/phase.js'
 import {builtSchema, type StateStore} from '../types/state.js'
 import type {Target} from '../types/target.js'
+import {formatMoment} from '../ui/duration.js'
 import type {Reporter} from '../ui/reporter.js'
 import {proveProfile} from '../verify/run.js'
 
@@ -55,7 +56,7 @@ async function verifyState(state: StateStore): Promise<PhaseState> {
   if (rebuilt) return {kind: 'drifted', why: `${rebuilt.id} was built again since the proof`}
   return {
     kind: 'ready',
-    detail: `${proof.canaries} canaries passed on ${proof.proven_at.slice(0, 16).replace('T', ' ')}`,
+    detail: `${proof.canaries} canaries passed on ${formatMoment(new Date(proof.proven_at))}`,
   }
 }
 

@@ -2,7 +2,7 @@ import type {Context} from '../context.js'
 import {formatBytes, formatDuration} from '../ui/duration.js'
 import {formatTable} from '../ui/table.js'
 import {pad} from '../ui/text-width.js'
-import {resultColumns, resultTheme, type Theme} from '../ui/theme.js'
+import {resultTheme, type Theme} from '../ui/theme.js'
 import type {ServiceAddress} from './services.js'
 import type {SetupResult} from './setup.js'
 import type {StatusPhase, StatusResult} from './status.js'
@@ -41,7 +41,7 @@ export function formatStatus({command, environment}: Context, result: StatusResu
   const table = formatTable(
     [{title: 'Phase'}, {title: 'State'}, {title: 'What is there', shrinkTo: 24}],
     result.phases.map(phase => [phase.id, stateText(theme, phase), phase.detail ?? phase.summary]),
-    {width: resultColumns(), header: theme.dim, style},
+    {header: theme.dim, style},
   )
   const lines = [`Profile ${theme.strong(result.profile)} on ${result.target}`, '', table, '']
   lines.push(...formatServices(theme, result.services))
@@ -73,7 +73,7 @@ export function formatTeardown({command, environment, profile}: Context, result:
       where,
     ])
     const columns = [{title: 'Kept'}, {title: 'Size', align: 'right' as const}, {title: 'Price'}, {title: 'Where'}]
-    lines.push('', formatTable(columns, rows, {width: resultColumns(), header: theme.dim}))
+    lines.push('', formatTable(columns, rows, {header: theme.dim}))
     lines.push('', 'Next steps:', `  ${command('setup')}`)
     if (!result.deleted_data) lines.push(`  ${command(`teardown --delete-data --confirm ${profile.name}`)}`)
   }

@@ -1,5 +1,6 @@
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
+import {findRun} from '../jobs/record.js'
 import {createMlflowClient, runUrl} from '../mlflow/client.js'
 import {resolveTarget} from '../targets/resolve.js'
 import type {Connection, Target} from '../types/target.js'
@@ -7,10 +8,12 @@ import type {Connection, Target} from '../types/target.js'
 export const pages = ['mlflow', 'ray', 'run', 'model', 'experiment'] as const
 export type Page = (typeof pages)[number]
 
+const RUN_ID = /^[0-9a-f]{32}$/
+
 export interface OpenOptions {
   readonly context: Context
   readonly page: Page
-  /** Of the run, or the name of the model or experiment. */
+  /** Of the run, the name of its job, or that of the model or experiment; the last job's run where none is given. */
   readonly id?: string | undefined
   /** Only print the address. */
   readonly print: boolean
@@ -51,13 +54,16 @@ async function addressOf(connection: Connection, {context, id, page}: OpenOption
   if (page === 'ray') return (await connection.ray()).url
   const endpoint = await connection.mlflow()
   if (page === 'mlflow') return endpoint.url
+  const client = createMlflowClient(endpoint, context)
+  if (page === 'run') {
+    const run = await (id !== undefined && RUN_ID.test(id) ? client.runs.get(id) : findRun(context, client, id))
+    return runUrl(endpoint.url, run.experimentId, run.id)
+  }
   if (id === undefined) {
     throw new MlvError('MLV_OPEN_UNKNOWN', `Which ${page} to open is not said.`, {
-      tryThis: [context.command(`open ${page} ${page === 'run' ? 'ID' : 'NAME'}`), context.command('open mlflow')],
+      tryThis: [context.command(`open ${page} NAME`), context.command('open mlflow')],
     })
   }
-  const client = createMlflowClient(endpoint, context)
-  if (page === 'run') return runUrl(endpoint.url, (await client.runs.get(id)).experimentId, id)
   const missing = () =>
     new MlvError('MLV_OPEN_UNKNOWN', `MLflow has no ${page} ${JSON.stringify(id)}.`, {
       tryThis: [context.command('open mlflow')],

@@ -18,7 +18,6 @@ export function formatTemplates(entries: readonly TemplateEntry[]): string {
     formatTable(
       columns,
       rows.map(row => row.slice(0, 3).map(String)),
-      {width: WIDTH},
     ),
     ...broken,
   ].join('\n')

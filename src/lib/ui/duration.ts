@@ -19,6 +19,13 @@ export function ago(then: Date, now = new Date()): string {
   return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`
 }
 
+/** `2026-11-29 09:29`, by the clock of this place. */
+export function formatMoment(moment: Date): string {
+  const two = (part: number) => String(part).padStart(2, '0')
+  const day = [moment.getFullYear(), two(moment.getMonth() + 1), two(moment.getDate())].join('-')
+  return `${day} ${two(moment.getHours())}:${two(moment.getMinutes())}`
+}
+
 /** `512 B`, `1.4 MiB`: binary units. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

@@ -1,4 +1,5 @@
 import type {LiveArea, Reporter, Task, TaskBoard} from './reporter.js'
+import {type Symbols, unicodeSymbols} from './symbols.js'
 
 export interface Output {
   write(text: string): unknown
@@ -7,25 +8,29 @@ export interface Output {
 const HEARTBEAT_MS = 30_000
 
 /** For pipes, logs and CI: one line per change of state, and a sign of life every 30 s. Never moves a cursor. */
-export function createPlainReporter(streams: {stdout: Output; stderr: Output}): Reporter {
+export function createPlainReporter(
+  streams: {stdout: Output; stderr: Output},
+  symbols: Symbols = unicodeSymbols,
+): Reporter {
   const line = (text: string) => {
     streams.stderr.write(`${text}\n`)
   }
   return {
     mode: 'plain',
+    symbols,
     note: line,
     warn: message => line(`Warning: ${message}`),
     result: text => {
       streams.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
     },
-    tasks: () => plainBoard(line),
+    tasks: () => plainBoard(line, symbols),
     live: () => plainLive(line),
   }
 }
 
 /** Under `--json`: notes and warnings still go to stderr; stdout is left to the value. */
-export function createJsonReporter(streams: {stdout: Output; stderr: Output}): Reporter {
-  return {...createPlainReporter(streams), result: () => undefined}
+export function createJsonReporter(streams: {stdout: Output; stderr: Output}, symbols?: Symbols): Reporter {
+  return {...createPlainReporter(streams, symbols), result: () => undefined}
 }
 
 /** Under `--quiet`: warnings and the result alone. */
@@ -34,6 +39,7 @@ export function createQuietReporter(inner: Reporter): Reporter {
   const task: Task = {fail: nothing, skip: nothing, stage: nothing, start: nothing, succeed: nothing, update: nothing}
   return {
     mode: 'silent',
+    symbols: inner.symbols,
     note: nothing,
     warn: inner.warn,
     result: inner.result,
@@ -42,7 +48,8 @@ export function createQuietReporter(inner: Reporter): Reporter {
   }
 }
 
-function plainBoard(line: (text: string) => void): TaskBoard {
+function plainBoard(line: (text: string) => void, symbols: Symbols): TaskBoard {
+  const {done, ellipsis, failed, skipped} = symbols
   const timers = new Set<NodeJS.Timeout>()
   return {
     add(title) {
@@ -58,9 +65,9 @@ function plainBoard(line: (text: string) => void): TaskBoard {
       return {
         start() {
           since = performance.now()
-          line(`… ${title}`)
+          line(`${ellipsis} ${title}`)
           timer = setInterval(
-            () => line(`… ${title}: still going after ${seconds()}${detail && ` (${detail})`}`),
+            () => line(`${ellipsis} ${title}: still going after ${seconds()}${detail && ` (${detail})`}`),
             HEARTBEAT_MS,
           )
           timer.unref()
@@ -68,14 +75,14 @@ function plainBoard(line: (text: string) => void): TaskBoard {
         },
         stage(text) {
           detail = text
-          line(`… ${title}: ${text}`)
+          line(`${ellipsis} ${title}: ${text}`)
         },
         update(text) {
           detail = text
         },
-        succeed: text => end(`✔ ${title}${since ? ` (${seconds()})` : ''}${text ? `: ${text}` : ''}`),
-        skip: why => end(`- ${title}: ${why}`),
-        fail: why => end(`✖ ${title}: ${why}`),
+        succeed: text => end(`${done} ${title}${since ? ` (${seconds()})` : ''}${text ? `: ${text}` : ''}`),
+        skip: why => end(`${skipped} ${title}: ${why}`),
+        fail: why => end(`${failed} ${title}: ${why}`),
       }
     },
     async close() {

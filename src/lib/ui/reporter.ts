@@ -1,6 +1,10 @@
+import type {Symbols} from './symbols.js'
+
 /** How library code talks to whoever watches. It never prints itself; only the implementations in ui/ know a terminal. */
 export interface Reporter {
   readonly mode: 'terminal' | 'plain' | 'silent'
+  /** For results that draw something. */
+  readonly symbols: Symbols
   /** Something worth a line (stderr). */
   note(message: string): void
   /** Something that may be wrong (stderr). */

@@ -8,7 +8,7 @@ export interface Column {
 }
 
 export interface TableOptions {
-  /** Columns of the terminal; 80 by default. */
+  /** By default what the result goes to has: a terminal its columns, a pipe as many as are needed. */
   readonly width?: number
   /** Styles a cell that is already padded, so that colour codes do not disturb the columns. */
   readonly style?: (text: string, row: number, column: number) => string
@@ -21,7 +21,11 @@ const GAP = '  '
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  {header = text => text, style = text => text, width = 80}: TableOptions = {},
+  {
+    header = text => text,
+    style = text => text,
+    width = process.stdout.columns || Number.POSITIVE_INFINITY,
+  }: TableOptions = {},
 ): string {
   const widths = widthsFor(columns, rows, width)
   const line = (cells: readonly string[], styled: (text: string, column: number) => string) =>

@@ -97,7 +97,7 @@ function renderRow(theme: Theme, row: Row, titleWidth: number, columns: number):
   const line = `${INDENT}${symbol} ${title_}${INDENT}${styled}${time ? gap + theme.dim(time) : ''}`.trimEnd()
   if (state !== 'running' || stage === '' || detail === '') return [line]
   const below = truncate(detail, Math.max(8, columns - indent - 4), theme.symbols.ellipsis)
-  return [line, `${' '.repeat(indent)}${theme.dim(`${theme.isAscii ? '>' : '└'} ${below}`)}`]
+  return [line, `${' '.repeat(indent)}${theme.dim(`${theme.symbols.isAscii ? '>' : '└'} ${below}`)}`]
 }
 
 function symbolOf({accent, bad, dim, good, symbols}: Theme, {since, state}: Row): string {

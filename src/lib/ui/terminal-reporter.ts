@@ -22,11 +22,12 @@ export function createTerminalReporter(environment: Environment, {stderr, stdout
   const isStill = Boolean(environment.MLV_NO_SPINNER)
   const found = createTheme(environment, {isTerminal: true})
   const [first = ''] = found.symbols.running
-  const theme = isStill ? {...found, symbols: {...found.symbols, running: [found.isAscii ? '*' : '▸']}} : found
+  const theme = isStill ? {...found, symbols: {...found.symbols, running: [found.symbols.isAscii ? '*' : '▸']}} : found
   const screen = createScreen(stderr, {everyMs: isStill || first === '' ? 0 : FRAME_MS})
   const line = (text: string) => screen.above(() => stderr.write(`${text}\n`))
   return {
     mode: 'terminal',
+    symbols: theme.symbols,
     note: line,
     warn: message => line(`${theme.warn(`${theme.symbols.warning} Warning:`)} ${message}`),
     result: text => screen.above(() => stdout.write(text.endsWith('\n') ? text : `${text}\n`)),

@@ -7,6 +7,7 @@ import {MlvError} from '../../../src/lib/errors.js'
 import {rayFullShare} from '../../../src/lib/tools/disk-space.js'
 import {listenerOf} from '../../../src/lib/tools/listeners.js'
 import {findPythons} from '../../../src/lib/tools/python.js'
+import {symbolsFor} from '../../../src/lib/ui/symbols.js'
 import {formatDoctor} from '../../../src/lib/verify/doctor/format.js'
 import {judgeDisks} from '../../../src/lib/verify/doctor/machine.js'
 import {platformChecks} from '../../../src/lib/verify/doctor/platform.js'
@@ -108,7 +109,7 @@ describe('mlv doctor', () => {
 
   it('puts under each finding what mends it, and counts', () => {
     const shared = {mended: null, group: 'Tools', id: 'x'}
-    const text = formatDoctor({
+    const result = {
       profile: 'local',
       good: 1,
       warnings: 0,
@@ -117,9 +118,11 @@ describe('mlv doctor', () => {
         {...shared, title: 'git', state: 'good', found: '2.39', fix: []},
         {...shared, title: 'Python', state: 'bad', found: 'none', fix: ['brew install python3']},
       ],
-    })
+    } as const
+    const text = formatDoctor(result, symbolsFor({LANG: 'C.UTF-8'}))
     expect(text).toContain('✔ git     2.39')
     expect(text).toMatch(/✖ Python {2}none\n +→ brew install python3/)
+    expect(formatDoctor(result, symbolsFor({LANG: 'C'}))).toMatch(/^[\x20-\x7e\n]+$/)
     expect(text).toContain('To mend before mlv works here: 1; 1 good')
   })
 })

@@ -15,6 +15,8 @@ const WANTED_MEMORY = 4 * GIB
 const LEAST_MEMORY = 2 * GIB
 // The environment with PyTorch for the CPU is about 2 GiB unpacked and 1 GiB of wheels; with CUDA three times that.
 const ENVIRONMENT_DISK = 3 * GIB
+// The environment with CUDA, and room for checkpoints.
+const ENVIRONMENT_WANTED_DISK = 8 * GIB
 const WANTED_DISK = 3 * GIB
 const LEAST_SHARED_MEMORY = GIB
 const GPU_DEADLINE_MS = 10_000
@@ -26,7 +28,7 @@ export const machineChecks: readonly Check[] = [
     group: 'Machine',
     look: async () => ({
       state: 'good',
-      found: `${availableParallelism()} × ${cpus()[0]?.model.trim() || process.arch}`,
+      found: `${availableParallelism()} x ${cpus()[0]?.model.trim() || process.arch}`,
     }),
   },
   {id: 'memory', title: 'Memory', group: 'Machine', look: () => lookAtMemory()},
@@ -83,9 +85,10 @@ export function judgeDisks(disks: readonly DiskUse[]): Finding & {path?: string}
     const need = short.least === ENVIRONMENT_DISK ? 'the Python environment' : 'a run'
     return {state: 'bad', found: `${found}; ${need} needs ${gib(short.least)}`, path: short.path}
   }
-  const tight = disks.find(({free}) => free < WANTED_DISK)
+  const wanted = ({least}: DiskUse) => (least === ENVIRONMENT_DISK ? ENVIRONMENT_WANTED_DISK : WANTED_DISK)
+  const tight = disks.find(disk => disk.free < wanted(disk))
   if (tight)
-    return {state: 'warning', found: `${found}; ${gib(WANTED_DISK)} leave room for checkpoints`, path: tight.path}
+    return {state: 'warning', found: `${found}; ${gib(wanted(tight))} leave room for checkpoints`, path: tight.path}
   return {state: 'good', found}
 }
 

@@ -4,6 +4,7 @@ import {join, relative} from 'node:path'
 
 import {describeOrigin} from '../../profile/origin.js'
 import {listSettings} from '../../profile/settings.js'
+import {unicodeSymbols} from '../../ui/symbols.js'
 import type {Patient} from '../doctor/check.js'
 import {formatDoctor} from '../doctor/format.js'
 import {examine} from '../doctor/run.js'
@@ -33,7 +34,7 @@ export async function collectSections(patient: Patient): Promise<readonly Sectio
     {title: 'Versions', text: versions(patient)},
     {title: 'Settings', text: settings(patient)},
     {title: 'Environment', text: environment(patient)},
-    {title: 'Doctor', text: formatDoctor(doctor)},
+    {title: 'Doctor', text: formatDoctor(doctor, unicodeSymbols)},
     {title: 'What the phases found', text: phases},
     {title: 'Journal', text: journal},
     {title: 'State folder', text: state},
