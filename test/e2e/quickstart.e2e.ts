@@ -2,7 +2,7 @@ import {readdir, readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
-import {type Journey, startJourney} from '../_helpers/journey.js'
+import {bin, type Journey, startJourney} from '../_helpers/journey.js'
 
 // One person's first hour, in order: each step stands on the one before it.
 describe('from nothing to a trained model, in a folder with spaces and Korean letters, without a terminal', () => {
@@ -91,7 +91,7 @@ describe('from nothing to a trained model, in a folder with spaces and Korean le
     expect(code).toBe(11)
     const [signIn, ray] = JSON.parse(stdout).canaries
     expect([signIn.state, ray.state]).toEqual(['passed', 'failed'])
-    expect(ray.try_this).toContain('npx mlv setup')
+    expect(ray.try_this).toContain(`${bin} setup`)
   })
 
   it('mlv teardown leaves no process, and verify then says that nothing runs', async () => {
@@ -100,6 +100,6 @@ describe('from nothing to a trained model, in a folder with spaces and Korean le
     expect(await journey.processes()).toEqual([])
     const verify = await journey.mlv('verify')
     expect(verify.code).toBe(1)
-    expect(verify.stderr).toMatch(/Try this:\n +npx mlv setup/)
+    expect(verify.stderr).toMatch(/Try this:\n +\S+ setup/)
   })
 })

@@ -76,7 +76,7 @@ describe('wrong words', () => {
     const answer = await journey.mlv(...argv)
     isOneSentence(answer, 2, code)
     expect(answer.stderr).toContain(words)
-    expect(answer.stderr).toMatch(/Try this:\n {2}npx mlv /)
+    expect(answer.stderr).toContain(`Try this:\n  ${bin} `)
   })
 
   it('in mlv.yaml are shown in their line, with the command that opens it there', async () => {
@@ -124,6 +124,12 @@ describe('a place that is unusual', () => {
       expect(await ended(child)).toMatchObject({code: 0, stderr: ''})
     }
   })
+})
+
+it('a folder with spaces is quoted in what a dry run says it would run', async () => {
+  const {stdout} = await journey.mlv('setup', '--dry-run')
+  expect(stdout).toContain(` mkdir -m 700 '${journey.stateDir}/credentials' `)
+  expect(stdout).toContain(` --artifacts-destination '${journey.stateDir}/data/artifacts' `)
 })
 
 // A mount in a name space of its own: gone with the last process in it, seen by nobody else.

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs'
 import {userInfo} from 'node:os'
-import {join} from 'node:path'
+import {join, relative, sep} from 'node:path'
 import type {Config} from '@oclif/core/config'
 
 import type {Context} from '../context.js'
@@ -8,7 +8,7 @@ import {MlvError} from '../errors.js'
 import {type Environment, readEnvironment} from '../profile/env.js'
 import {type LoadedProfile, loadProfile} from '../profile/load.js'
 import {profileSchema} from '../profile/profile.js'
-import {createExec} from '../tools/exec.js'
+import {createExec, formatArgv} from '../tools/exec.js'
 import {createJsonReporter, createPlainReporter, createQuietReporter} from '../ui/plain-reporter.js'
 import type {Reporter} from '../ui/reporter.js'
 import {symbolsFor} from '../ui/symbols.js'
@@ -89,10 +89,19 @@ export async function createLenientContext(options: ContextOptions): Promise<Len
   }
 }
 
-/** In a checkout or a project that has mlv in its node_modules `mlv` is not on PATH, `npx mlv` works. */
-export function commandPrefix(packageDir: string): (line: string) => string {
-  const isCheckout = existsSync(join(packageDir, 'src')) || packageDir.includes('node_modules')
-  return line => (isCheckout ? `npx mlv ${line}` : `mlv ${line}`)
+/**
+ * In a checkout or a project that has mlv in its node_modules `mlv` is not on PATH, `npx mlv` works; for who stands
+ * outside of a checkout it does not, the program itself does.
+ */
+export function commandPrefix(packageDir: string, cwd = process.cwd()): (line: string) => string {
+  const isCheckout = existsSync(join(packageDir, 'src'))
+  const isOutside = isCheckout && relative(packageDir, cwd).split(sep)[0] === '..'
+  const program = isOutside
+    ? formatArgv([join(packageDir, 'bin', 'mlv.js')])
+    : isCheckout || packageDir.includes('node_modules')
+      ? 'npx mlv'
+      : 'mlv'
+  return line => `${program} ${line}`
 }
 
 async function chooseReporter(options: ContextOptions, environment: Environment): Promise<Reporter> {

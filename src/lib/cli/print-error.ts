@@ -35,10 +35,12 @@ export function toMlvError(thrown: unknown, command: (line: string) => string, i
 /** The text that people see on stderr: the sentence, what belongs to it, what to type next, the code. */
 export function formatError(error: MlvError): string {
   if (error.code === 'MLV_INTERRUPTED' && error.message === '') return ''
-  const lines = [`Error: ${error.message}`]
+  // Who presses Ctrl-C gets what was asked for.
+  const isAsked = error.exitCode === exitCodes.interrupted
+  const lines = [isAsked ? error.message : `Error: ${error.message}`]
   if (error.details.length > 0) lines.push('', ...error.details.map(line => `  ${line}`))
   if (error.tryThis.length > 0) lines.push('', 'Try this:', ...error.tryThis.map(line => `  ${line}`))
-  if (error.exitCode !== exitCodes.interrupted) lines.push('', `Code: ${error.code}`)
+  if (!isAsked) lines.push('', `Code: ${error.code}`)
   return `${lines.join('\n')}\n`
 }
 

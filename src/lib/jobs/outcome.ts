@@ -91,7 +91,9 @@ function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult, isS
   const again = command(isSweep ? `tune resume ${job.name}` : `jobs rerun ${job.name}`)
   // The driver's own words for a plain exit code would say it twice.
   const isPlain = /^It ended with exit code/.test(job.reason ?? '')
-  const because = job.reason && !isPlain ? `: ${job.reason.replace(/[.\s]+$/, '')}.` : '.'
+  // A bare signal is how every stop arrives.
+  const isSignal = /^SIG[A-Z]+$/.test(job.reason ?? '')
+  const because = job.reason && !isPlain && !isSignal ? `: ${job.reason.replace(/[.\s]+$/, '')}.` : '.'
   const exit = job.exit_code === null || job.exit_code === 0 ? '' : ` with exit code ${job.exit_code}`
   if (job.state === 'failed') {
     return new MlvError('MLV_JOB_FAILED', `The job ${job.name} failed${exit}${because}`, {

@@ -43,9 +43,13 @@ export async function openPage(options: OpenOptions): Promise<OpenResult> {
   }
 }
 
-/** MLflow asks for a name and a password: says where they are, never what they are. */
+/** MLflow's pages ask for a name and a password, Ray's for its token: says where they are, never what they are. */
 async function tellSignIn({reporter}: Context, connection: Connection, page: Page): Promise<void> {
-  if (page === 'ray') return
+  if (page === 'ray') {
+    const {tokenFile} = await connection.ray()
+    if (tokenFile) reporter.note(`The page asks for a token; it is in ${tokenFile}.`)
+    return
+  }
   const {passwordFile, username} = await connection.mlflow()
   if (passwordFile) reporter.note(`Sign in as ${username}; the password is in ${passwordFile}.`)
 }

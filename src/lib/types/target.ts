@@ -16,6 +16,8 @@ export interface RayEndpoint {
   /** Of the dashboard, which serves the Jobs API; without a trailing slash. */
   readonly url: string
   readonly token: Secret
+  /** Where a person reads what the page asks for; absent where it is not kept in a file. */
+  readonly tokenFile?: string
   /** The interpreter that the head's jobs run with. */
   readonly python: string
 }

@@ -2,6 +2,7 @@ import {join} from 'node:path'
 
 import type {Context} from '../../context.js'
 import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {formatArgv} from '../../tools/exec.js'
 import {ensureStateFolder} from '../../tools/state-folder.js'
 import type {Phase, PhaseState} from '../../types/phase.js'
 import {buildEnvironment, buildLayer, isComplete, pythonOf} from './build-environment.js'
@@ -23,8 +24,15 @@ export const preparePhase: Phase = {
         id: 'environment',
         title: 'Installing Python packages',
         plan: [
-          `uv venv ${wanted.folder}`,
-          `uv pip install --require-hashes -r ${join(context.packageDir, 'python/requirements.lock')}`,
+          formatArgv(['uv', 'venv', wanted.folder]),
+          formatArgv([
+            'uv',
+            'pip',
+            'install',
+            '--require-hashes',
+            '-r',
+            join(context.packageDir, 'python/requirements.lock'),
+          ]),
         ],
         run: progress => buildEnvironment(context, wanted, progress),
       },
@@ -33,7 +41,7 @@ export const preparePhase: Phase = {
             {
               id: 'layer',
               title: "Installing the project's own packages",
-              plan: [`uv pip install -r ${layer.path}`],
+              plan: [formatArgv(['uv', 'pip', 'install', '-r', layer.path])],
               run: (progress: Parameters<typeof buildLayer>[2]) => buildLayer(context, wanted, progress),
             },
           ]

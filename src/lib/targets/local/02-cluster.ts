@@ -2,6 +2,7 @@ import {access, mkdir, rm} from 'node:fs/promises'
 
 import type {Context} from '../../context.js'
 import {describeFileError} from '../../errors.js'
+import {formatArgv} from '../../tools/exec.js'
 import {folderSize} from '../../tools/folder-size.js'
 import {ensureStateFolder} from '../../tools/state-folder.js'
 import type {DestroyOptions, Kept, Phase, PhaseState, Step} from '../../types/phase.js'
@@ -25,7 +26,7 @@ export const clusterPhase: Phase = {
     {
       id: 'folders',
       title: 'Making folders',
-      plan: [`mkdir -m 700 ${folders(context).join(' ')}`],
+      plan: [formatArgv(['mkdir', '-m', '700', ...folders(context)])],
       run: () => makeFolders(context),
     },
     {

@@ -3,6 +3,7 @@ import {randomBytes} from 'node:crypto'
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
 import {writeFileAtomic} from '../../tools/atomic-file.js'
+import {formatArgv} from '../../tools/exec.js'
 import {statusOf} from '../../tools/http.js'
 import {Secret} from '../../tools/secret.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
@@ -51,11 +52,7 @@ export const mlflowPhase: Phase = {
     {
       id: 'start',
       title: 'Starting the MLflow server',
-      plan: [
-        `mlflow ${serverArguments(context, (await readPorts(context))?.mlflow ?? 5000)
-          .slice(2)
-          .join(' ')}`,
-      ],
+      plan: [formatArgv(['mlflow', ...serverArguments(context, (await readPorts(context))?.mlflow ?? 5000).slice(2)])],
       run: progress => startMlflow(context, progress),
     },
   ],

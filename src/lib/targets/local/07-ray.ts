@@ -4,6 +4,7 @@ import {join} from 'node:path'
 import type {Context} from '../../context.js'
 import {describeFileError} from '../../errors.js'
 import {diskSpace, rayFullShare} from '../../tools/disk-space.js'
+import {formatArgv} from '../../tools/exec.js'
 import {statusOf} from '../../tools/http.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {RAY_TOKEN} from './02-cluster.js'
@@ -33,9 +34,10 @@ export const rayPhase: Phase = {
       id: 'start',
       title: 'Starting the Ray head',
       plan: [
-        `ray ${rayArguments(context, {dashboard: 8265, gcs: 6379, ...(await readPorts(context))})
-          .slice(1)
-          .join(' ')}`,
+        formatArgv([
+          'ray',
+          ...rayArguments(context, {dashboard: 8265, gcs: 6379, ...(await readPorts(context))}).slice(1),
+        ]),
       ],
       run: progress => startRay(context, progress),
     },

@@ -29,7 +29,7 @@ export function connectLocal(context: Context): Connection {
         readEnvironmentRecord(context),
       ])
       if (!url || !token || !environment || !(await isRayUp(url, token.reveal()))) throw notRunning('Ray')
-      return {url, token, python: environment.python}
+      return {url, token, tokenFile: layoutOf(context).credential(RAY_TOKEN), python: environment.python}
     },
     async jobs() {
       const trackingUrl = await mlflowUrl(context)
