@@ -1,23 +1,39 @@
-# What jobs run in, for charts/ray-cluster: Ray, MLflow's client, PyTorch. Their code comes with each job. Built in the checkout:
-#   docker build -f docker/train.Dockerfile -t mlv-train:2.60.0 .
-# TORCH_INDEX names an index with other builds of PyTorch, those for the CPU alone for one.
+# What jobs run in, for charts/ray-cluster: Ray, MLflow's client, PyTorch, mlvision. `mlv images build train` builds it; by hand,
+# in this checkout or in the installed package:
+#   docker build -f docker/train.Dockerfile -t mlv-train .
+# TORCH_INDEX names an index with other builds of PyTorch, those for the CPU alone for one. PIP_INDEX_URL, UV_DEFAULT_INDEX and
+# the secret `packages`: see mlflow.Dockerfile.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
-ARG TORCH_INDEX=
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
+ARG TORCH_INDEX
 COPY python/requirements.lock python/torch-versions.json /tmp/
-# The second step's packages depend on the machine, so they are pinned by version and the lock by digest.
-RUN python -m venv /opt/train \
-    && /opt/train/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/requirements.lock \
+# PyTorch's packages depend on the machine, so they are pinned by version and the lock by digest. What else they need comes from
+# the index of the lock.
+RUN --mount=type=secret,id=packages --mount=type=secret,id=ca \
+    if [ -f /run/secrets/packages ]; then . /run/secrets/packages; fi; \
+    export UV_LINK_MODE=copy VIRTUAL_ENV=/opt/train \
+    && python -m venv /tmp/uv && /tmp/uv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check uv==0.13.9 \
+    && /tmp/uv/bin/uv venv --quiet --python "$(command -v python)" /opt/train \
     && python -c "import json; print(*('=='.join(pin) for pin in json.load(open('/tmp/torch-versions.json')).items()), sep='\n')" \
        > /tmp/torch.txt \
-    && /opt/train/bin/pip install --no-cache-dir --disable-pip-version-check ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
-       -r /tmp/torch.txt
+    && /tmp/uv/bin/uv pip install --compile-bytecode --require-hashes -r /tmp/requirements.lock \
+    && if [ -n "$TORCH_INDEX" ]; then \
+         /tmp/uv/bin/uv pip install --compile-bytecode --no-deps --default-index "$TORCH_INDEX" -r /tmp/torch.txt; fi \
+    && /tmp/uv/bin/uv pip install --compile-bytecode -r /tmp/torch.txt \
+    && find /opt/train -depth -type d -name tests -path '*/site-packages/*' -exec rm -rf {} + \
+    && echo /opt/mlvision > "$(echo /opt/train/lib/python3.*/site-packages)/mlvision.pth"
 
 FROM ${BASE}
 COPY --from=build /opt/train /opt/train
+# After the packages, which change less often. A job that brings a newer one of its own by PYTHONPATH gets that.
+COPY python/src /opt/mlvision
 ENV PATH=/opt/train/bin:$PATH \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    GIT_PYTHON_REFRESH=quiet \
+    RAY_USAGE_STATS_ENABLED=0
 USER 10001:10001
 WORKDIR /tmp
 CMD ["ray", "--version"]
