@@ -8,6 +8,10 @@ const file = new URL('../oclif.manifest.json', import.meta.url)
 rmSync(file, {force: true})
 const plugin = new Plugin({errorOnManifestCreate: true, ignoreManifest: true, respectNoCacheDefault: true, root})
 await plugin.load()
+// Help breaks lines by the width of the terminal; those of the source would come on top.
+for (const command of Object.values(plugin.manifest.commands)) {
+  command.description = command.description?.replaceAll('\n', ' ')
+}
 writeFileSync(file, JSON.stringify(plugin.manifest, null, 2))
 
 const {rootHelp} = await import('../dist/lib/cli/root-help.js')

@@ -15,7 +15,7 @@ export interface About {
 const groups: readonly (readonly [string, readonly string[]])[] = [
   ['START', ['quickstart', 'init', 'setup', 'verify', 'status', 'open', 'logs', 'teardown']],
   ['WORK', ['train', 'tune', 'ddp', 'jobs', 'templates']],
-  ['HELP', ['doctor', 'explain', 'config', 'support', 'version']],
+  ['HELP', ['doctor', 'explain', 'config', 'completion', 'support', 'version']],
 ]
 
 const WIDTH = 80
