@@ -92,7 +92,7 @@ describe('a running job', () => {
     const {run} = JSON.parse((await journey.mlv('jobs', 'show', 'survivor', '--json')).stdout)
     expect(await steps(run.id)).toEqual(Array.from({length: 25}, (_, index) => index + 1))
     expect((await journey.mlv('jobs', 'show', 'survivor')).stdout).toMatch(
-      /^course +[▁-█]{25} {2}val_accuracy, 25 points$/m,
+      /^course +[_.=+*#@-]{25} {2}val_accuracy, 25 points$/m,
     )
   })
 
@@ -125,7 +125,7 @@ describe('damaged files of the state folder', () => {
   it('are kept aside and made anew from what is there: addresses, runs and Ray stay', async () => {
     const kept = ['ports.json', 'environment.json']
     const before = await Promise.all(kept.map(state))
-    const heads = await Promise.all(['ray', 'mlflow'].map(pidOf))
+    const head = await pidOf('ray')
     const damaged = [
       'ports.json',
       'environment.json',
@@ -142,7 +142,8 @@ describe('damaged files of the state folder', () => {
     expect({code, stderr}).toMatchObject({code: 0})
     expect(stderr.match(/was damaged\. It is kept as/g)).toHaveLength(damaged.length)
     expect(await Promise.all(kept.map(state))).toEqual(before)
-    expect(await Promise.all(['ray', 'mlflow'].map(pidOf))).toEqual(heads)
+    // MLflow is started again, because its admin gets another password; a head that works is not.
+    expect(await pidOf('ray')).toBe(head)
     const names = (await readdir(journey.stateDir, {recursive: true})).filter(name => name.includes('.corrupt-'))
     expect(names).toHaveLength(damaged.length)
     for (const name of names) expect(await state(name)).toBe('rubbish\n')

@@ -3,7 +3,7 @@ import {mkdir, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {eightWriters} from '../_helpers/eight-writers.js'
-import {type Journey, startJourney} from '../_helpers/journey.js'
+import {bin, type Journey, startJourney} from '../_helpers/journey.js'
 import {mlflowOf} from '../_helpers/journey-mlflow.js'
 import {root} from '../_helpers/source-tree.js'
 
@@ -83,7 +83,7 @@ describe('a job that goes on', () => {
   it('outlives the end of the wait and Ctrl-C, and is stopped once, after its checkpoint', async () => {
     const waited = await journey.mlv('train', '-n', 'long', '--wait', '6', '--', 'python', 'slow.py', '1000')
     expect(waited.code).toBe(69)
-    expect(waited.stderr).toContain('mlv jobs wait long')
+    expect(waited.stderr).toContain(`${bin} jobs wait long`)
     const following = journey.start('jobs', 'logs', 'long', '-f')
     const ended = new Promise<number | null>(resolve => following.once('exit', resolve))
     following.stderr?.once('data', () => following.kill('SIGINT'))

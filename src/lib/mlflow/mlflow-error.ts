@@ -1,5 +1,6 @@
 import type {ErrorCode} from '../error-codes.js'
 import {MlvError, type MlvErrorOptions} from '../errors.js'
+import {formatArgv} from '../tools/exec.js'
 import type {MlflowEndpoint} from '../types/target.js'
 
 /** A request that MLflow refused or that did not reach it. */
@@ -68,14 +69,23 @@ export function unreachable(error: unknown, {command, endpoint}: Asked): Failure
 
 function describe(
   answer: {status: number; reason: string; message: string},
-  {command, endpoint: {url, username}, needs}: Asked,
+  {command, endpoint: {passwordFile, url, username}, needs}: Asked,
 ): MlflowError {
   if (answer.status === 401) {
     return new MlflowError(
       'MLV_MLFLOW_SIGN_IN',
       `MLflow at ${url} does not accept the name and password of ${username}.`,
       answer,
-      {tryThis: [command('setup --from 04')]},
+      {
+        tryThis:
+          passwordFile === undefined
+            ? [command('setup --from 04')]
+            : [
+                `Write the right password into ${passwordFile}; or let a new one be made:`,
+                formatArgv(['rm', passwordFile]),
+                command('setup'),
+              ],
+      },
     )
   }
   if (answer.status === 403 && answer.message.includes('Invalid Host header')) {

@@ -1,4 +1,4 @@
-import {statfs} from 'node:fs/promises'
+import {stat, statfs} from 'node:fs/promises'
 
 const MIB = 1024 ** 2
 
@@ -14,14 +14,13 @@ const RAY_FULL_SHARE = 0.95
 export interface DiskSpace {
   readonly free: number
   readonly size: number
-  /** The same for all folders of a disk; two disks of one size, one kind and one free space are taken for one. */
-  readonly disk: string
+  /** The same for all folders of a disk. */
+  readonly disk: number
 }
 
 export async function diskSpace(path: string): Promise<DiskSpace> {
-  const {bavail, blocks, bsize, type} = await statfs(path)
-  // There is no device number in statfs.
-  return {free: bavail * bsize, size: blocks * bsize, disk: `${type}/${blocks}/${bavail}`}
+  const [{bavail, blocks, bsize}, {dev}] = await Promise.all([statfs(path), stat(path)])
+  return {free: bavail * bsize, size: blocks * bsize, disk: dev}
 }
 
 /** How full a disk may be for Ray, as a share of it, which is what Ray asks for; by itself it takes 95 %. */

@@ -66,8 +66,11 @@ export async function mlflowUrl(context: Context): Promise<string | undefined> {
   return ports && `http://127.0.0.1:${ports.mlflow}`
 }
 
+/** A port without a server refuses at once; a machine with more to do than it can is not a server that is gone. */
+const ANSWER_DEADLINE_MS = 10_000
+
 export async function isMlflowUp(url: string): Promise<boolean> {
-  return (await statusOf(`${url}/health`, {timeoutMs: 2000})) === 200
+  return (await statusOf(`${url}/health`, {timeoutMs: ANSWER_DEADLINE_MS})) === 200
 }
 
 async function mlflowState(context: Context): Promise<PhaseState> {

@@ -73,10 +73,13 @@ async function rayState(context: Context): Promise<PhaseState> {
   return {kind: 'ready', detail: url}
 }
 
+// Longer than one would think: for a head that is taken for gone a new one is started, which ends every job.
+const ANSWER_DEADLINE_MS = 15_000
+
 /** The Jobs API answers only once the dashboard's agent is there: the version alone would be too early. */
 export async function isRayUp(url: string, token: string): Promise<boolean> {
   const headers = {authorization: `Bearer ${token}`}
-  return (await statusOf(`${url}/api/jobs/`, {headers, timeoutMs: 3000})) === 200
+  return (await statusOf(`${url}/api/jobs/`, {headers, timeoutMs: ANSWER_DEADLINE_MS})) === 200
 }
 
 async function rayConfig(context: Context): Promise<string> {

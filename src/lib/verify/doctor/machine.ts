@@ -56,7 +56,7 @@ async function lookAtDisks(context: Context): Promise<Finding> {
     ['environments', environments, isBuilt ? 0 : ENVIRONMENT_DISK],
     ["Ray's sessions", tmpdir(), LEAST_FREE_BYTES],
   ]
-  const disks = new Map<string, DiskUse>()
+  const disks = new Map<number, DiskUse>()
   for (const [use, folder, least] of folders) {
     const path = await nearestFolder(folder)
     const {disk: key, ...space} = await diskSpace(path)
