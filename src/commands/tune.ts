@@ -41,6 +41,7 @@ sweep. Ctrl-C stops following, never the sweep. Ends with 100 when it failed, 10
       maxTime: flags['max-time'],
       maxFailures: flags['max-failures'],
       retrainBest: flags['retrain-best'],
+      hourlyPrice: flags['hourly-price'],
       words,
     }
     if (flags['dry-run']) {

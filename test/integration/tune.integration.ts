@@ -133,7 +133,26 @@ describe('a sweep of a hundred trials', () => {
       'trials.csv',
     ])
   })
+
+  it('ends with a line that can be pasted, and trains with every digit of the best parameters', async () => {
+    const log = (await journey.mlv('jobs', 'wait', NAME)).stdout
+    const [, download, argv] = /(jobs logs .*) && \S+(?: mlv)? (train .*)/.exec(log) ?? []
+    expect({log, download, argv}).toMatchObject({download: `jobs logs ${NAME} --download ${NAME}`})
+    expect((await journey.mlv(...String(download).split(' '))).code).toBe(0)
+    const dry = await journey.mlv(...String(argv).split(' '), '--dry-run', '--json')
+    expect({code: dry.code, stderr: dry.stderr}).toMatchObject({code: 0})
+    const spec = JSON.parse(JSON.parse(dry.stdout).submission.runtime_env.env_vars.MLV_JOB_SPEC)
+    const {best} = JSON.parse((await journey.mlv('jobs', 'wait', NAME, '--json')).stdout).sweep
+    const flat = Object.fromEntries(inner(spec.work.config, ''))
+    expect(flat).toMatchObject({epochs: 3, ...best.params})
+  })
 })
+
+function inner(value: object, above: string): [string, unknown][] {
+  return Object.entries(value).flatMap(([key, one]) =>
+    typeof one === 'object' && one !== null ? inner(one, `${above}${key}.`) : [[`${above}${key}`, one]],
+  )
+}
 
 describe('what cannot be', () => {
   it('is said at once, or after the first report', async () => {

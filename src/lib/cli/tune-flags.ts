@@ -70,6 +70,12 @@ export const tuneFlags = {
     helpGroup: 'OUTPUT',
     summary: 'Say how many trials of what length, and how long; one epoch is measured.',
   }),
+  'hourly-price': Flags.custom<number>({parse: async text => price(text)})({
+    env: 'MLV_HOURLY_PRICE',
+    helpGroup: 'OUTPUT',
+    helpValue: '<price>',
+    summary: "For --dry-run: what one trial's share of a machine costs an hour, in US dollars.",
+  }),
   cpus: Flags.integer({
     env: 'MLV_CPUS',
     helpGroup: 'JOB',
@@ -102,6 +108,13 @@ function seconds(text: string): number {
       tryThis: ['Use --max-time 30m'],
     },
   )
+}
+
+function price(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text)
+  throw new MlvError('MLV_USAGE', `--hourly-price is ${JSON.stringify(text)}; it takes a number such as 0.53.`, {
+    tryThis: ['Use --hourly-price 0.53'],
+  })
 }
 
 /** Ray divides a GPU, but gives several only whole. */

@@ -4,6 +4,8 @@ import type {Progress} from './follow-view.js'
 import type {JobResult} from './outcome.js'
 import {number, type SweepEnd, short} from './sweep-view.js'
 
+const BEST_PARAMS = 'sweep/best-params.yaml'
+
 /** What became of the trials. */
 export interface SweepResult {
   readonly trials: number
@@ -31,9 +33,6 @@ export function sweepText(
   const all = counts.finished + counts.stopped_early + counts.failed
   const saved = Math.round(100 * (1 - sweep.epochs_run / Math.max(1, end.epochs_full)))
   const states = [`${counts.finished} finished`, `${counts.stopped_early} stopped early`, `${counts.failed} failed`]
-  const set = Object.entries(sweep.best.params).map(
-    ([name, value]) => `--set ${name}=${typeof value === 'number' ? Number(value.toPrecision(6)) : value}`,
-  )
   const accuracy = metrics.test_accuracy
   return [
     `${job.name} succeeded: trial ${sweep.best.trial} is the best, ${start.metric} ${number(sweep.best.value ?? Number.NaN)}`,
@@ -46,8 +45,13 @@ export function sweepText(
     ...(model?.name ? [`Model  ${model.name}, version ${model.version}, alias challenger`] : []),
     `Run    ${run.url}`,
     'Next:',
-    ...(start.train ? [`  ${command(`train ${start.train} ${set.join(' ')}`)}`] : [`  ${command('open mlflow')}`]),
+    `  ${start.train ? trainBest({command}, job.name, start.train) : command('open mlflow')}`,
     `  ${command(`tune resume ${job.name} --trials +50`)}`,
     `  ${command(`jobs show ${job.name}`)}`,
   ].join('\n')
+}
+
+/** Fetches the file of the best parameters and trains with it: every digit of them, and what all trials had in common. */
+function trainBest({command}: Pick<Context, 'command'>, sweep: string, template: string): string {
+  return `${command(`jobs logs ${sweep} --download ${sweep}`)} && ${command(`train ${template} -f ${sweep}/${BEST_PARAMS}`)}`
 }

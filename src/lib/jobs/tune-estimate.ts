@@ -33,11 +33,18 @@ export interface SweepEstimate {
   readonly measured: {readonly epoch_seconds: number; readonly concurrency: number} | null
   readonly expected_seconds: number | null
   readonly most_seconds: number | null
-  readonly cost: {readonly amount: number; readonly currency: 'USD'}
+  /** Of all trials together, of the places that they keep busy; null where nothing was measured. */
+  readonly busy_hours: number | null
+  /** Without a price the machine is there already, whatever it costs. */
+  readonly cost: {readonly amount: number | null; readonly hourly_price: number; readonly currency: 'USD'}
 }
 
 /** How long a sweep would take, from one epoch that is measured where it would run; no run is made in MLflow. */
-export async function estimateSweep(context: Context, plan: JobPlan): Promise<{value: SweepEstimate; text: string}> {
+export async function estimateSweep(
+  context: Context,
+  plan: JobPlan,
+  hourlyPrice = 0,
+): Promise<{value: SweepEstimate; text: string}> {
   const {work} = plan
   if (work.type !== 'tune') throw new Error('only a sweep has trials')
   const epochs = typeof work.trial.config.epochs === 'number' ? work.trial.config.epochs : 20
@@ -49,15 +56,21 @@ export async function estimateSweep(context: Context, plan: JobPlan): Promise<{v
       work.search.max_time ?? Number.POSITIVE_INFINITY,
       (count * measured.epoch_seconds + shape.trials * OVERHEAD_S) / measured.concurrency,
     )
+  const expected = duration(shape.expected_epochs)
+  const busyHours = expected === null || measured === null ? null : (expected * measured.concurrency) / 3600
   const value: SweepEstimate = {
     template: plan.template,
     ...shape,
     epochs,
     measured,
-    expected_seconds: duration(shape.expected_epochs),
+    expected_seconds: expected,
     most_seconds: duration(shape.most_epochs),
-    // The machine is there already, whatever it costs; a cluster's price needs its machines' prices.
-    cost: {amount: 0, currency: 'USD'},
+    busy_hours: busyHours,
+    cost: {
+      amount: hourlyPrice === 0 ? 0 : busyHours && busyHours * hourlyPrice,
+      hourly_price: hourlyPrice,
+      currency: 'USD',
+    },
   }
   return {value, text: describe(value, work.search)}
 }
@@ -178,6 +191,16 @@ function describe(value: SweepEstimate, search: Search): string {
       ? `Measured   ${measured.epoch_seconds.toFixed(2)} s an epoch; ${measured.concurrency} trials at a time`
       : 'Measured   nothing: the profile is not running',
     ...(measured ? [`Time       about ${time(expected_seconds)}; at most ${time(most_seconds)}`] : []),
-    'Cost       0 on this machine',
+    `Cost       ${describeCost(value)}`,
   ].join('\n')
+}
+
+/** No more than is known: the hours of a trial's place, and what they cost where somebody says a price. */
+function describeCost({busy_hours: hours, cost, measured}: SweepEstimate): string {
+  if (cost.hourly_price === 0) {
+    const known = hours === null ? '' : `; ${hours.toPrecision(2)} hours of a trial's place, for --hourly-price`
+    return `0 on this machine${known}`
+  }
+  if (cost.amount === null || hours === null || measured === null) return 'unknown, as long as nothing is measured'
+  return `about ${cost.amount.toFixed(2)} ${cost.currency}: ${hours.toPrecision(2)} hours of a trial's place at ${cost.hourly_price}`
 }

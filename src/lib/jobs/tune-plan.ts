@@ -22,6 +22,8 @@ export interface TuneRequest extends Omit<TrainRequest, 'argv'> {
   readonly mode?: 'max' | 'min' | undefined
   readonly preset?: (typeof presets)[number] | undefined
   readonly retrainBest?: boolean | undefined
+  /** Of a trial's share of a machine, for the dry run. */
+  readonly hourlyPrice?: number | undefined
 }
 
 const DEFAULT_TEMPLATE = 'digits-sweep'
@@ -113,5 +115,6 @@ function searchOf(
     retrain_epochs: search.retrain_epochs ?? null,
     restart_errored: false,
     train: search.train ?? null,
+    fixed: Object.fromEntries(Object.entries(fixed).filter(([name]) => name in search.space)),
   }
 }

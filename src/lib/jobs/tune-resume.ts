@@ -4,6 +4,7 @@ import type {MlflowClient} from '../mlflow/client.js'
 import {isMissing} from '../mlflow/mlflow-error.js'
 import type {Run} from '../mlflow/runs.js'
 import {loadTemplate} from '../templates/load-template.js'
+import {withoutFixed} from '../templates/search-space.js'
 import {type JobSpec, jobSpecSchema} from '../types/job.js'
 import type {Dimension, Search, TemplateSearch} from '../types/search.js'
 import {buildSubmission} from './build-spec.js'
@@ -79,7 +80,7 @@ async function resumedSpec(
   const spec = text && jobSpecSchema.parse(JSON.parse(Buffer.from(text).toString()))
   if (spec?.work.type !== 'tune') throw notSaved(context, name)
   const {search} = spec.work
-  if (!request.keepSpace) await checkSpace(context, {name, template: spec.job.template, space: search.space})
+  if (!request.keepSpace) await checkSpace(context, {name, template: spec.job.template, search})
   // Checked again: what is saved now is what the next resume reads.
   return jobSpecSchema.parse({
     ...spec,
@@ -107,12 +108,12 @@ function trialsOf({command}: Context, name: string, search: Search, {trials}: Re
 /** A sweep whose template has changed since would mix what cannot be compared. */
 async function checkSpace(
   context: Context,
-  {name, space, template}: {name: string; template: string | null; space: Search['space']},
+  {name, search, template}: {name: string; template: string | null; search: Search},
 ): Promise<void> {
   if (template === null) return
   const now = await loadTemplate(context, template).catch(() => undefined)
   if (!now?.search) return
-  const lines = spaceDifference(space, now.search.space)
+  const lines = spaceDifference(search.space, withoutFixed(now.search.space, search.fixed ?? {}))
   if (lines.length === 0) return
   throw new MlvError('MLV_SWEEP_SPACE', `Template ${template} has another search space than ${name} began with.`, {
     details: lines,
@@ -120,19 +121,26 @@ async function checkSpace(
   })
 }
 
-/** A line for each parameter that the sweep varies and the template no longer varies in the same way. */
+/** A line for each parameter that the sweep and the template, with what was set, do not vary in the same way. */
 export function spaceDifference(before: Search['space'], now: TemplateSearch['space']): string[] {
-  return Object.entries(before).flatMap(([name, dimension]) => {
-    const other = now[name]
-    const [was, is] = [said(dimension), other ? said(other) : 'not varied']
+  const names = new Set([...Object.keys(before), ...Object.keys(now)])
+  return [...names].flatMap(name => {
+    const [was, is] = [said(before[name]), said(now[name])]
     return was === is ? [] : [`${name}: was ${was}, is ${is}`]
   })
 }
 
-/** Without conditions: what somebody fixed has taken them away. */
-function said(dimension: Dimension): string {
-  if (dimension.type === 'choice') return `choice of ${dimension.values.join(', ')}`
-  return `${dimension.type} from ${dimension.min} to ${dimension.max}`
+function said(dimension: Dimension | undefined): string {
+  if (!dimension) return 'not varied'
+  const range =
+    dimension.type === 'choice'
+      ? `choice of ${dimension.values.join(', ')}`
+      : `${dimension.type} from ${dimension.min} to ${dimension.max}`
+  const points = 'points' in dimension && dimension.points !== undefined ? ` in ${dimension.points} points` : ''
+  const when = Object.entries(dimension.when ?? {})
+    .map(([name, wanted]) => `${name} is ${[wanted].flat().join(' or ')}`)
+    .sort()
+  return `${range}${points}${when.length > 0 ? ` where ${when.join(' and ')}` : ''}`
 }
 
 /** Ray takes each id once: of two who resume at the same moment one is told so. */

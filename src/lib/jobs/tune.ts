@@ -14,5 +14,5 @@ export async function tuneDryRun(
   context: Context,
   request: TuneRequest,
 ): Promise<{value: SweepEstimate; text: string}> {
-  return estimateSweep(context, await planTune(context, request))
+  return estimateSweep(context, await planTune(context, request), request.hourlyPrice)
 }

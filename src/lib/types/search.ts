@@ -71,6 +71,10 @@ export const searchSchema = z.strictObject({
   retrain_epochs: count.nullable(),
   restart_errored: z.boolean().meta({description: 'On resume, failed trials are tried again.'}),
   train: z.string().nullish().meta({description: 'The template that trains with the best parameters.'}),
+  fixed: z
+    .record(z.string(), scalar)
+    .optional()
+    .meta({description: "What somebody has set of the template's space, which therefore does not vary."}),
 })
 
 export type Search = z.output<typeof searchSchema>

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest'
 
 import {gridSize, reckon} from '../../../src/lib/jobs/tune-estimate.js'
 import {spaceDifference} from '../../../src/lib/jobs/tune-resume.js'
+import {withoutFixed} from '../../../src/lib/templates/search-space.js'
 import type {Search} from '../../../src/lib/types/search.js'
 
 const space: Search['space'] = {
@@ -49,6 +50,25 @@ describe('a sweep that is resumed', () => {
     expect(spaceDifference(space, {...others, lr: {type: 'uniform', min: 0, max: 1}})).toEqual([
       'lr: was loguniform from 0.001 to 0.1, is uniform from 0 to 1',
       'size: was randint from 32 to 34, is not varied',
+    ])
+  })
+
+  it('is told of conditions that changed and of parameters that came, but not of what somebody had set', () => {
+    const when = {method: ['sgd', 'adamw']}
+    const changed: Search['space'] = {
+      ...space,
+      momentum: {type: 'uniform', min: 0.5, max: 0.9, points: 2, when},
+      depth: {type: 'randint', min: 1, max: 4},
+    }
+    expect(spaceDifference(space, changed)).toEqual([
+      'momentum: was uniform from 0.5 to 0.9 in 2 points where method is sgd, is uniform from 0.5 to 0.9 in 2 points where method is sgd or adamw',
+      'depth: was not varied, is randint from 1 to 4',
+    ])
+    const fixed = {method: 'sgd', size: 33}
+    const begun = withoutFixed(space, fixed)
+    expect(spaceDifference(begun, withoutFixed(space, fixed))).toEqual([])
+    expect(spaceDifference(begun, withoutFixed(changed, fixed))).toEqual([
+      'depth: was not varied, is randint from 1 to 4',
     ])
   })
 })

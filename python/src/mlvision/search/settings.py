@@ -42,6 +42,8 @@ class SearchSettings(BaseModel):
     """On resume, failed trials are tried again."""
     train: str | None = None
     """The template that trains with the best parameters."""
+    fixed: dict[str, Any] = Field(default_factory=dict)
+    """What somebody has set of the template's space; a resume compares with the template by it."""
 
     def build_space(self) -> Space:
         """Give the space, checked."""
