@@ -176,7 +176,7 @@ class RayHead(Service):
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
         }
-        self._probe = (f"http://127.0.0.1:{dashboard}/api/jobs/", {"Authorization": f"Bearer {token.read_text()}"})
+        self.dashboard = (f"http://127.0.0.1:{dashboard}", {"Authorization": f"Bearer {token.read_text()}"})
         argv = [str(PYTHON / "ray_head.py"), "start", "--head", "--block", "--node-ip-address=127.0.0.1"]
         argv += [f"--port={gcs}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
         argv += ["--include-dashboard=true", "--dashboard-agent-listen-port=0", "--object-store-memory=100000000"]
@@ -190,7 +190,8 @@ class RayHead(Service):
         )
 
     def answers(self) -> bool:
-        return _is_ok(*self._probe)
+        address, headers = self.dashboard
+        return _is_ok(f"{address}/api/jobs/", headers)
 
 
 def _is_ok(url: str, headers: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,7 @@ def run(
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
+    (folder / "said.txt").write_text(ended.stdout)
     return Book(folder), json.loads(ended.stdout.splitlines()[-1])
 
 
@@ -67,3 +69,23 @@ def test_a_loss_that_is_no_number_ends_its_trial_with_the_reason(ray_head: RayHe
     book, _ = run(ray_head, tmp_path, {"space": space, "algorithm": "grid"})
     assert states(book) == ["finished", "failed"]
     assert str(book.trials[1].reason).startswith("LossNotFinite: the loss became")
+
+
+HOW = ["ends well", "dies once", "is told to leave", "is damaged and dies", "dies always"]
+
+
+@pytest.mark.timeout(300)
+def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint_and_fails_alone_when_it_always_dies(
+    ray_head: RayHead, tmp_path: Path
+) -> None:
+    search = {"space": {"how": {"type": "choice", "values": HOW}}, "algorithm": "grid", "trials": 5}
+    book, _ = run(ray_head, tmp_path, search, runner="broken_trials:run", retries=1)
+    assert states(book) == [*["finished"] * 4, "failed"]
+    assert str(book.trials[4].reason).startswith("its process died: ")
+    first, *others = ([dict(one.metrics) for one in book.trials[number].epochs] for number in range(4))
+    assert len(first) == 3
+    # The interruption changed nothing of what was learnt.
+    assert others == [first] * 3
+    said = [line for line in (tmp_path / "said.txt").read_text().splitlines() if line.startswith("trial ")]
+    assert len(said) == 1
+    assert re.search(r"trial 3: the checkpoint .* could not be read; the one before, of epoch 1, was taken", said[0])

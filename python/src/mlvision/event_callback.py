@@ -50,7 +50,10 @@ class EventCallback(Callback):
         )
 
     def on_resumed(self, event: Resumed) -> None:
-        """Say from where training goes on."""
+        """Say from where training goes on, and which checkpoints were of no use."""
+        for path in event.unreadable:
+            message = f"The checkpoint {path} could not be read; the one before, of epoch {event.epoch}, is taken."
+            self._events.emit("state", state="running", message=message)
         self._events.emit("resumed", epoch=event.epoch, checkpoint=str(event.checkpoint))
 
     def on_progress(self, event: Progress) -> None:

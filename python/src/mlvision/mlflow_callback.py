@@ -80,12 +80,10 @@ class MlflowCallback(Callback):
         self._sender.put(inputs(self._run_id, lineage.datasets(event.data, event.config)))
         self._system = SystemMetrics(self._take_system)
 
-    def on_resumed(self, event: Resumed) -> None:
+    def on_resumed(self, event: Resumed) -> None:  # noqa: ARG002
         """Leave out from now on what the run already has."""
         self._is_repeated = True
         self._sender.leave_out_known_steps()
-        for path in event.unreadable:
-            self._say(f"The checkpoint {path} could not be read and was passed over.")
 
     def on_epoch(self, event: EpochEnded) -> None:
         """Record the epoch's metrics: one request, which nobody waits for."""

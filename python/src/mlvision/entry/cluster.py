@@ -86,6 +86,12 @@ def connect(*, with_code: bool = False) -> dict[str, Any]:
     return environment
 
 
+def brings(environment: dict[str, Any]) -> dict[str, Any]:
+    """Give what Ray has to bring to the work: mlvision where it is sent along, the job's files to other machines."""
+    names = ["py_modules"] if len(machines()) == 1 else ["working_dir", "py_modules"]
+    return {name: environment[name] for name in names if environment.get(name)}
+
+
 def machines() -> list[dict[str, float]]:
     """Give what each machine has."""
     nodes = cast("list[dict[str, Any]]", ray.nodes())
@@ -129,9 +135,8 @@ class _Attempt:
             "max_concurrency": 2,
             "max_restarts": 0,
         }
-        if len(machines()) > 1 and environment.get("working_dir"):
-            # Another machine has the uploaded files only when Ray brings them there.
-            options["runtime_env"] = {"working_dir": environment["working_dir"]}
+        if brought := brings(environment):
+            options["runtime_env"] = brought
         variables = {key: str(value) for key, value in (environment.get("env_vars") or {}).items()}
         variables |= work_environment(spec)
         if "RAY_ADDRESS" in os.environ:

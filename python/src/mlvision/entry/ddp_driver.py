@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import ray
 
-from mlvision.entry.cluster import CannotRun, Died, connect, machines
+from mlvision.entry.cluster import CannotRun, Died, brings, connect, machines
 from mlvision.entry.ddp import PREFLIGHT
 from mlvision.entry.ddp_group import Ended, Group, Work
 from mlvision.entry.output import Output
@@ -128,18 +128,15 @@ def _work(spec: JobSpec, wanted: DdpWork, environment: dict[str, Any], place: st
     variables[VARIABLE] = spec.model_copy(update={"work": wanted.training}).to_json()
     if is_checked:
         variables[PREFLIGHT] = "1"
-    number = len(machines())
-    # Another machine has the uploaded files only when Ray brings them there.
-    folder = environment.get("working_dir") if number > 1 else None
     return Work(
         variables=variables,
         credentials=spec.credentials_file,
         python=spec.python,
         cpus=spec.resources.cpus,
         gpus=spec.resources.gpus,
-        is_one_machine=number == 1,
+        is_one_machine=len(machines()) == 1,
         spreads=place,
-        runtime_env={"working_dir": folder} if folder else None,
+        runtime_env=brings(environment) or None,
     )
 
 

@@ -90,6 +90,10 @@ class Worker:
         with open(self._credentials, encoding="utf-8") as file:
             sign_in = json.load(file)
         variables = os.environ | dict(self._environment)
+        # Where Ray has put the modules that came with the job, beside what the job itself names.
+        own, brought = (one.get("PYTHONPATH", "").split(os.pathsep) for one in (self._environment, os.environ))
+        if paths := [path for path in dict.fromkeys([*own, *brought]) if path]:
+            variables["PYTHONPATH"] = os.pathsep.join(paths)
         variables["MLFLOW_TRACKING_USERNAME"] = sign_in["username"]
         variables["MLFLOW_TRACKING_PASSWORD"] = sign_in["password"]
         # The environment's own `python` and console scripts, whatever the machine has besides.
