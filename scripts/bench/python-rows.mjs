@@ -22,6 +22,10 @@ function rowsOf({root}, python, script, args = []) {
 
 export const trainingLoop = workshop => rowsOf(workshop, workshop.developmentPython(), 'loop.py')
 
+/** A part of what sweeps cost, on services of its own. */
+export const sweeps = (part, repeats) => workshop =>
+  rowsOf(workshop, workshop.developmentPython(), 'sweeps.py', [part, '--repeats', String(repeats)])
+
 /** In a project whose platform runs: one side of it is `mlv ddp` itself. */
 export async function severalProcesses(workshop) {
   const {environment, project, python} = await workshop.platform()

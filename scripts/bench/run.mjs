@@ -1,6 +1,6 @@
 // Measures what docs/benchmarks.md says, side by side with what it is compared with, and writes that page.
 //
-//   npm run bench                 everything; about 25 minutes, on a machine that does nothing else
+//   npm run bench                 everything; about an hour, on a machine that does nothing else
 //   npm run bench -- cli jobs     only these sections; the others keep what was measured before
 import {spawnSync} from 'node:child_process'
 import {existsSync, readFileSync, writeFileSync} from 'node:fs'
@@ -9,7 +9,7 @@ import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {cliStart} from './cli-start.mjs'
 import {jobLatency} from './jobs.mjs'
-import {severalProcesses, trainingLoop} from './python-rows.mjs'
+import {severalProcesses, sweeps, trainingLoop} from './python-rows.mjs'
 import {firstStart, nothingToDo} from './setup.mjs'
 import {openWorkshop} from './workshop.mjs'
 import {eightWritersAtOnce} from './writers.mjs'
@@ -23,6 +23,11 @@ const sections = {
   },
   jobs: {measure: jobLatency, title: 'Jobs'},
   loop: {measure: trainingLoop, title: 'The training loop'},
+  overhead: {measure: sweeps('overhead', 5), title: 'Sweeps: a trial that does nothing'},
+  hundred: {measure: sweeps('hundred', 1), title: 'Sweeps: a hundred short trials'},
+  useful: {measure: sweeps('useful', 1), title: 'Sweeps: use of the machine'},
+  asha: {measure: sweeps('asha', 3), title: 'Sweeps: stopping early'},
+  kill: {measure: sweeps('kill', 1), title: 'Sweeps: killed and resumed'},
   ddp: {measure: severalProcesses, title: 'Several processes'},
   writers: {measure: eightWritersAtOnce, title: 'Many at once'},
 }
@@ -86,7 +91,8 @@ function page(all) {
   return `# Benchmarks
 
 Written by \`npm run bench\`, which runs each pair side by side, in turn, and takes medians of at least five rounds after one
-that does not count. No test asserts a time. A row with **no** is a debt.
+that does not count; for sweeps and several processes of as many rounds as the row says, five where it says nothing. No test
+asserts a time. A row with **no** is a debt.
 
 ${parts.join('\n')}`
 }
