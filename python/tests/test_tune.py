@@ -74,7 +74,7 @@ def test_a_loss_that_is_no_number_ends_its_trial_with_the_reason(ray_head: RayHe
 HOW = ["ends well", "dies once", "is told to leave", "is damaged and dies", "dies always"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint_and_fails_alone_when_it_always_dies(
     ray_head: RayHead, tmp_path: Path
 ) -> None:

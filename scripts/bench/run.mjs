@@ -12,7 +12,7 @@ import {jobLatency} from './jobs.mjs'
 import {severalProcesses, sweeps, trainingLoop} from './python-rows.mjs'
 import {firstStart, nothingToDo} from './setup.mjs'
 import {openWorkshop} from './workshop.mjs'
-import {eightWritersAtOnce} from './writers.mjs'
+import {manyAtOnce} from './writers.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const sections = {
@@ -29,7 +29,7 @@ const sections = {
   asha: {measure: sweeps('asha', 3), title: 'Sweeps: stopping early'},
   kill: {measure: sweeps('kill', 1), title: 'Sweeps: killed and resumed'},
   ddp: {measure: severalProcesses, title: 'Several processes'},
-  writers: {measure: eightWritersAtOnce, title: 'Many at once'},
+  writers: {measure: manyAtOnce, title: 'Many at once'},
 }
 
 const wanted = process.argv.slice(2)

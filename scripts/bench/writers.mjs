@@ -1,14 +1,15 @@
 import {writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
-import {row} from './measure.mjs'
+import {tenClients} from './clients.mjs'
+import {formatSeconds, row} from './measure.mjs'
 import {expectGood} from './workshop.mjs'
 
 const {eightWriters} = await import('../../test/_helpers/eight-writers.ts')
 const {findPostgres, startPostgres} = await import('../../test/_helpers/postgres-server.ts')
 
-/** Eight processes write to one MLflow: what of it is there afterwards. */
-export async function eightWritersAtOnce(workshop) {
-  const rows = [judge('SQLite', await eightWriters((await workshop.platform()).journey))]
+/** Many processes write to one MLflow: what of it is there afterwards, with each of the two kinds of database. */
+export async function manyAtOnce(workshop) {
+  const rows = await rowsOf('SQLite', (await workshop.platform()).journey, workshop)
   if (findPostgres() === undefined) return rows
   const server = await startPostgres()
   try {
@@ -19,12 +20,20 @@ export async function eightWritersAtOnce(workshop) {
     )
     await writeFile(join(journey.folder, '.env.local'), `MLV_MLFLOW_STORE_PASSWORD=\`${server.password}\`\n`)
     await expectGood(journey.mlv('setup', '--yes'))
-    rows.push(judge('PostgreSQL', await eightWriters(journey)))
+    rows.push(...(await rowsOf('PostgreSQL', journey, workshop)))
     await expectGood(journey.mlv('teardown', '--yes'))
   } finally {
     await server.stop()
   }
   return rows
+}
+
+async function rowsOf(store, journey, workshop) {
+  const writers = judge(store, await eightWriters(journey))
+  const {complaints, isWhole, lost, runs, seconds} = await tenClients(journey, workshop)
+  const ours = `${runs} runs in ${formatSeconds(seconds)}, ${lost.length} things lost, ${complaints.length} complaints`
+  const isGood = isWhole && complaints.length === 0
+  return [writers, row(`10 clients at once, 100 runs, ${store}`, ours, '—', '—', 'nothing lost', isGood)]
 }
 
 function judge(store, {complaints, locks, readBack, sent}) {
