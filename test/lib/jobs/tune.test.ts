@@ -48,7 +48,7 @@ describe('a sweep that is resumed', () => {
     expect(spaceDifference(space, space)).toEqual([])
     const {size: _, ...others} = space
     expect(spaceDifference(space, {...others, lr: {type: 'uniform', min: 0, max: 1}})).toEqual([
-      'lr: was loguniform from 0.001 to 0.1, is uniform from 0 to 1',
+      'lr: was loguniform from 0.001 to 0.1 in 3 points, is uniform from 0 to 1',
       'size: was randint from 32 to 34, is not varied',
     ])
   })
