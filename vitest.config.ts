@@ -5,7 +5,14 @@ export default defineConfig({
   test: {
     disableConsoleIntercept: true,
     projects: [
-      {test: {name: 'unit', include: ['test/*.test.ts', 'test/{lib,commands}/**/*.test.ts'], testTimeout: 20_000}},
+      {
+        test: {
+          name: 'unit',
+          include: ['test/*.test.ts', 'test/{lib,commands}/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: 'integration',

@@ -52,7 +52,7 @@ export async function run(folder: string, env?: Record<string, string>, command?
 }
 
 /** Waits for a condition, not for a time; fails with what it waited for. */
-export async function until(what: string, condition: () => boolean, deadlineMs = 15_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, deadlineMs = 60_000): Promise<void> {
   const deadline = Date.now() + deadlineMs
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}.`)

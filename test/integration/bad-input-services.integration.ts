@@ -173,7 +173,7 @@ describe('a port', () => {
   it('that the profile fixes and another process holds is named together with it', async () => {
     const {ray} = JSON.parse(await state('ports.json'))
     await kill('ray')
-    await expect.poll(() => listenOn(ray).catch(() => undefined), {timeout: 10_000}).toBeDefined()
+    await expect.poll(() => listenOn(ray).catch(() => undefined), {timeout: 60_000}).toBeDefined()
     const refused = await journey.mlv('setup', '--from', '02', '--yes', '--setting', `ray.port=${ray}`)
     expect(refused).toMatchObject({code: 1, stderr: expect.stringContaining(`is taken by process ${process.pid} (`)})
     isOneSentence(refused, 'MLV_PORT_TAKEN')

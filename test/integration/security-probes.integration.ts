@@ -52,7 +52,7 @@ type Headers = Record<string, string>
 async function status(service: 'mlflow' | 'ray', method: 'GET' | 'POST', path: string, headers: Headers = {}) {
   const url = `http://127.0.0.1:${ports[service]}${path}`
   const body = method === 'POST' ? {body: '{}', headers: {...headers, 'content-type': 'application/json'}} : {headers}
-  return (await probe(url, {method, ...body, signal: AbortSignal.timeout(20_000)})).status
+  return (await probe(url, {method, ...body, signal: AbortSignal.timeout(60_000)})).status
 }
 
 describe('MLflow, to somebody without a password,', () => {
@@ -118,7 +118,7 @@ describe('Ray', () => {
   it('shows no secret to those who may read its jobs', async () => {
     const url = `http://127.0.0.1:${ports.ray}/api/jobs/`
     const headers = {authorization: `Bearer ${secrets.token}`}
-    const {body} = await probe(url, {headers, signal: AbortSignal.timeout(20_000)})
+    const {body} = await probe(url, {headers, signal: AbortSignal.timeout(60_000)})
     expect(body).toContain('MLV_JOB_SPEC')
     for (const secret of Object.values(secrets)) expect(body).not.toContain(secret)
   })

@@ -32,7 +32,7 @@ describe('following a job', () => {
     })
     const run = {id: 'r'} as never
     const following = follow({context, mlflow, ray, run, name: 'job', submissionId: 'j', lostMs: 200})
-    await expect.poll(() => fake.requests.length).toBeGreaterThan(0)
+    await expect.poll(() => fake.requests.length, {timeout: 30_000}).toBeGreaterThan(0)
     await fake.close()
     await expect(following).rejects.toMatchObject({
       code: 'MLV_JOB_OUT_OF_SIGHT',
