@@ -1,6 +1,6 @@
 import {type ChildProcess, spawn} from 'node:child_process'
 import {mkdir, mkdtemp, readdir, readFile, realpath, rm} from 'node:fs/promises'
-import {tmpdir} from 'node:os'
+import {homedir, tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 
@@ -31,7 +31,7 @@ export interface Journey {
 
 /**
  * A person's own world: a project folder with spaces and Korean letters, a HOME and mlv folders of its own, no
- * terminal, LANG=C. Only the cache is shared between journeys, so that the Python environment is made once.
+ * terminal, LANG=C. Only the caches are shared between journeys, so that the Python environment is made once.
  */
 export async function startJourney(name = '프로젝트 one'): Promise<Journey> {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'mlv-e2e-')))
@@ -47,6 +47,8 @@ export async function startJourney(name = '프로젝트 one'): Promise<Journey> 
     HOME: join(base, 'home'),
     LANG: 'C',
     MLV_CACHE_DIR: process.env.MLV_TEST_CACHE_DIR ?? join(root, 'build', 'test-cache'),
+    // The wheels are there already for the development environment, and both link to them: half of the disk, no download.
+    UV_CACHE_DIR: process.env.UV_CACHE_DIR ?? join(homedir(), '.cache', 'uv'),
     MLV_CONFIG_DIR: join(base, 'home', 'config'),
     MLV_DATA_DIR: process.env.MLV_TEST_DATA_DIR ?? join(root, 'build', 'test-data'),
   }

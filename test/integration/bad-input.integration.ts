@@ -68,6 +68,7 @@ describe('wrong words', () => {
     [['train', 'digits', '--set', 'epocs=3'], 'MLV_PARAMETER_UNKNOWN', 'Did you mean "epochs"?'],
     [['train', 'digits', '--epochs', 'abc'], 'MLV_PARAMETER_VALUE', 'a whole number from 1 to 100000'],
     [['train', 'digits', '--gpus', 'x'], 'MLV_USAGE', '--gpus is "x"; it takes a whole number.\n'],
+    [['jobs', 'logs', '--tail', '-3'], 'MLV_USAGE', '--tail is "-3"; it takes a whole number of at least 0.\n'],
     [['train', 'digit'], 'MLV_TEMPLATE_UNKNOWN', 'Did you mean "digits"?'],
     [['setup', '--only', '08'], 'MLV_USAGE_PHASE', '08-airflow is not a phase'],
     [['setup', '--form', '03'], 'MLV_USAGE', 'Did you mean "--from"?'],

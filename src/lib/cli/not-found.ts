@@ -40,10 +40,13 @@ export function usageError(error: ParserError, help: string): MlvError {
       ...form,
     })
   }
-  const wrong = /^Parsing (--\S+)\s+Expected an? (\w+) but received: (.*?)\s*(?:\n|$)/.exec(error.message)
+  const wrong = /^Parsing (--\S+)\s+Expected an? (\w+)( .*)? but received: (.*?)\s*(?:\n|$)/.exec(error.message)
   if (wrong) {
     const kind = wrong[2] === 'integer' ? 'whole number' : wrong[2]
-    return new MlvError('MLV_USAGE', `${wrong[1]} is ${JSON.stringify(wrong[3])}; it takes a ${kind}.`, form)
+    const bounds = (wrong[3] ?? '')
+      .replace('greater than or equal to', 'of at least')
+      .replace('less than or equal to', 'of at most')
+    return new MlvError('MLV_USAGE', `${wrong[1]} is ${JSON.stringify(wrong[4])}; it takes a ${kind}${bounds}.`, form)
   }
   return new MlvError('MLV_USAGE', sentence(error.message), form)
 }

@@ -140,11 +140,16 @@ function flatten(group: object, template: Template, above: readonly string[]): F
   })
 }
 
+/** `model` of `model.name`. */
+function groups(names: readonly string[]): string[] {
+  return names.flatMap(name => (name.includes('.') ? [name.slice(0, name.lastIndexOf('.'))] : []))
+}
+
 function unknownParameter(template: Template, name: string): string {
   const names = Object.keys(template.parameters)
   // Somebody who writes `lr` means optimizer.lr.
   const inner = nearest(name, names) ? undefined : names.find(candidate => candidate.endsWith(`.${name}`))
-  const meant = inner ? ` Did you mean "${inner}"?` : didYouMean(name, names)
+  const meant = inner ? ` Did you mean "${inner}"?` : didYouMean(name, [...names, ...groups(names)])
   return `Template ${template.name} has no parameter ${JSON.stringify(name)}.${meant}`
 }
 

@@ -103,6 +103,13 @@ describe('the values of a template', () => {
     await expect(parameterValues(context, {template, ...sources})).rejects.toMatchObject({code, exitCode: 2, message})
   })
 
+  it('are refused with the group that was meant', async () => {
+    const {context, digits: template} = await setUp({'my.yaml': 'modle:\n  name: resnet18\n'})
+    await expect(parameterValues(context, {template, file: 'my.yaml'})).rejects.toMatchObject({
+      message: 'my.yaml, line 1, column 1: Template digits has no parameter "modle". Did you mean "model"?',
+    })
+  })
+
   it('are refused with line and column when they stand in a file', async () => {
     const {context, digits: template} = await setUp({'my.yaml': 'model:\n  nmae: resnet18\nepochs: "3"\n'})
     await expect(parameterValues(context, {template, file: 'my.yaml'})).rejects.toMatchObject({

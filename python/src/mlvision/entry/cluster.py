@@ -196,7 +196,10 @@ class _Attempt:
 
     def _why(self) -> str:
         free = cast("dict[str, float]", ray.available_resources())
-        names = ["CPU", "GPU"] if self._spec.resources.gpus else ["CPU"]
+        asked = {"CPU": self._spec.resources.cpus, "GPU": self._spec.resources.gpus}
+        names = [name for name, count in asked.items() if count or name == "CPU"]
+        if all(free.get(name, 0) >= asked[name] for name in names):
+            return "There is room; a worker is starting."
         total = cast("dict[str, float]", ray.cluster_resources())
         parts = [f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s are free" for name in names]
         return f"Waiting for {_asks(self._spec)}: {', '.join(parts)}."
