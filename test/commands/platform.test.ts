@@ -17,6 +17,7 @@ describe('where nothing was ever set up', () => {
     const plain = await journey.mlv('status')
     expect(plain).toMatchObject({code: 0, stderr: ''})
     expect(plain.stdout).toMatch(/03-mlflow +. absent/)
+    expect(plain.stdout).toMatch(/^ *Ray +not running$/m)
     const coded = await journey.mlv('status', '--exit-code', '--json')
     expect(coded).toMatchObject({code: 1, stderr: ''})
     const {phases, ready, services} = JSON.parse(coded.stdout)

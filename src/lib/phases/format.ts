@@ -27,9 +27,7 @@ export function formatSetup({command, environment, profile}: Context, result: Se
     ...formatServices(theme, result.services),
     '',
     theme.strong('Next steps:'),
-    `  ${command('train digits')}`,
-    `  ${command('open mlflow')}`,
-    `  ${command('status')}`,
+    ...(isWhole ? ['train digits', 'open mlflow', 'status'] : ['setup', 'status']).map(line => `  ${command(line)}`),
   ].join('\n')
 }
 

@@ -22,7 +22,8 @@ export async function serviceAddresses(context: Context, target: Target): Promis
       return {name, url: endpoint.url, why: null, sign_in: signIn}
     } catch (error) {
       if (error instanceof MlvError && !context.signal.aborted)
-        return {name, url: null, why: error.message, sign_in: null}
+        // In a list that names the service and the profile already.
+        return {name, url: null, why: error.code === 'MLV_NOT_RUNNING' ? 'not running' : error.message, sign_in: null}
       throw error
     }
   }
