@@ -150,6 +150,17 @@ def test_failures_end_a_sweep_only_where_that_was_asked_for(tmp_path: Path) -> N
         assert one.is_over == is_over
 
 
+def test_a_failed_trial_is_tried_again_only_where_that_was_asked_for(tmp_path: Path) -> None:
+    first = sweep(tmp_path, trials=1)
+    record = first.next_trial()
+    assert record is not None
+    first.failed(record, "it broke")
+    assert sweep(tmp_path, trials=1).next_trial() is None
+    again = sweep(tmp_path, trials=1, restart_errored=True)
+    assert again.kept == []
+    assert again.next_trial() == again.book.trials[0]
+
+
 def test_only_the_best_keep_their_checkpoints(tmp_path: Path) -> None:
     one = sweep(tmp_path, keep=2)
     for number in range(6):

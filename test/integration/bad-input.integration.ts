@@ -69,6 +69,8 @@ describe('wrong words', () => {
     [['train', 'digits', '--epochs', 'abc'], 'MLV_PARAMETER_VALUE', 'a whole number from 1 to 100000'],
     [['train', 'digits', '--gpus', 'x'], 'MLV_USAGE', '--gpus is "x"; it takes a whole number.\n'],
     [['jobs', 'logs', '--tail', '-3'], 'MLV_USAGE', '--tail is "-3"; it takes a whole number of at least 0.\n'],
+    [['tune', '--max-time', 'soon'], 'MLV_SWEEP_DURATION', 'Error: --max-time is "soon"; it takes a time such as 90s'],
+    [['tune', '--algorithm', 'cma'], 'MLV_USAGE', '--algorithm is "cma"; it takes one of: grid, random, tpe.'],
     [['train', 'digit'], 'MLV_TEMPLATE_UNKNOWN', 'Did you mean "digits"?'],
     [['setup', '--only', '08'], 'MLV_USAGE_PHASE', '08-airflow is not a phase'],
     [['setup', '--form', '03'], 'MLV_USAGE', 'Did you mean "--from"?'],

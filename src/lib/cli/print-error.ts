@@ -17,7 +17,7 @@ export interface ErrorJson {
 
 /** Makes one kind of error out of whatever was thrown. A thing that nobody expected becomes MLV_BUG. */
 export function toMlvError(thrown: unknown, command: (line: string) => string, id = ''): MlvError {
-  if (thrown instanceof MlvError) return thrown
+  if (thrown instanceof MlvError) return unwrapped(thrown, line => command(`${id.replaceAll(':', ' ')} ${line}`.trim()))
   const error = thrown as NodeJS.ErrnoException & {oclif?: {exit?: number}; path?: string}
   const described = describeFileError(error, error?.path ?? 'the folder')
   if (described instanceof MlvError) return described
@@ -30,6 +30,14 @@ export function toMlvError(thrown: unknown, command: (line: string) => string, i
     details: stackLines(error),
     tryThis: [command('support dump'), 'Then report this together with the file that it writes.'],
   })
+}
+
+/** Of a flag that refuses its value itself the parser writes its own words around ours. */
+function unwrapped(error: MlvError, command: (line: string) => string): MlvError {
+  const [, ours] = /^Parsing --\S+\s+([\s\S]*?)\s*\nSee more help with --help\s*$/.exec(error.message) ?? []
+  const {code, details, exitCode} = error
+  const tryThis = error.tryThis.map(line => (line.startsWith('Use --') ? command(line.slice('Use '.length)) : line))
+  return ours === undefined ? error : new MlvError(code, ours, {details, exitCode, tryThis, cause: error})
 }
 
 /** The text that people see on stderr: the sentence, what belongs to it, what to type next, the code. */

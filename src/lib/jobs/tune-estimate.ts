@@ -196,11 +196,15 @@ function describe(value: SweepEstimate, search: Search): string {
 }
 
 /** No more than is known: the hours of a trial's place, and what they cost where somebody says a price. */
-function describeCost({busy_hours: hours, cost, measured}: SweepEstimate): string {
+function describeCost({busy_hours: hours, cost}: SweepEstimate): string {
   if (cost.hourly_price === 0) {
-    const known = hours === null ? '' : `; ${hours.toPrecision(2)} hours of a trial's place, for --hourly-price`
-    return `0 on this machine${known}`
+    return `0 on this machine${hours === null ? '' : `; its trials together take ${placeTime(hours)} (see --hourly-price)`}`
   }
-  if (cost.amount === null || hours === null || measured === null) return 'unknown, as long as nothing is measured'
-  return `about ${cost.amount.toFixed(2)} ${cost.currency}: ${hours.toPrecision(2)} hours of a trial's place at ${cost.hourly_price}`
+  if (cost.amount === null || hours === null) return 'unknown: nothing was measured'
+  const amount = cost.amount < 0.01 ? 'less than 0.01' : `about ${cost.amount.toFixed(2)}`
+  return `${amount} ${cost.currency}: trials together take ${placeTime(hours)}, at ${cost.hourly_price} an hour`
+}
+
+function placeTime(hours: number): string {
+  return formatDuration(Math.max(1, Math.round(hours * 3600)) * 1000)
 }
