@@ -79,7 +79,9 @@ class Place(NamedTuple):
         job = Job(self.mlflow, folder, work=work, retries=2)
         job.spec["job"]["kind"] = "tune"
         began = time.perf_counter()
-        with job.driver(self.ray.environment) as process:
+        # As `mlv` submits it.
+        runtime = {"runtime_env": {"env_vars": {"PYTHONPATH": str(HERE.parent / "src")}}}
+        with job.driver(self.ray.environment | {"RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps(runtime)}) as process:
             code = process.wait()
         wall = time.perf_counter() - began
         if code != 0:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, cast
 
 # Read by Tune when it is imported. The metric is checked by the sweep, after the first report.
@@ -91,9 +93,23 @@ class _Notes(Callback):
             self._sweep.ended(record, is_complete=last.get(tune_trainable.END) == "finished")
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **_: Any) -> None:  # noqa: ARG002
-        error = cast("Exception | None", trial.get_error())
-        lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-        self._sweep.failed(_record(self._sweep, trial), f"its process died: {lines[0] if lines else 'without a word'}")
+        # Tune's own get_error() looks where the file is copied to later.
+        file = Path(trial.error_file or "")
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        self._sweep.failed(_record(self._sweep, trial), death(text))
+
+
+def death(text: str) -> str:
+    """Say why a trial's process died, from what Tune has written of each time."""
+    times = re.split(r"^Failure # \d+ .*\n", text, flags=re.MULTILINE)[1:]
+    lines = [line.strip() for line in (times[-1:] or [""])[0].splitlines() if line.strip()]
+    how = "without a word"
+    if lines:
+        # A trial that cannot even begin ends with its traceback; of a death Ray knows nothing but guesses.
+        how = lines[-1] if "creation task" in lines[0] else lines[0]
+    if "Worker unexpectedly exits" in text:
+        how = "it was killed, for lack of memory say, or crashed"
+    return f"its process died{f' {len(times)} times' if len(times) > 1 else ''}: {how}"
 
 
 class _End(Stopper):
