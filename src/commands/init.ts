@@ -16,14 +16,24 @@ export default class Init extends BaseCommand {
   ]
 
   static override flags = {
+    context: Flags.string({
+      env: 'MLV_KUBERNETES_CONTEXT',
+      helpValue: '<name>',
+      summary: 'Run on the cluster of this context of the kubeconfig, and pin it.',
+    }),
     force: Flags.boolean({env: 'MLV_FORCE', summary: 'Write over a mlv.yaml that is there.'}),
     name: Flags.string({env: 'MLV_NAME', helpValue: '<name>', summary: 'Name the profile; local by default.'}),
+    namespace: Flags.string({
+      env: 'MLV_KUBERNETES_NAMESPACE',
+      helpValue: '<name>',
+      summary: 'The namespace on the cluster; mlv by default.',
+    }),
     store: Flags.string({
       env: 'MLV_MLFLOW_STORE',
       helpValue: '<address>',
       summary: 'Keep runs in this PostgreSQL database instead of SQLite.',
     }),
-    target: Flags.string({env: 'MLV_TARGET', options: ['local'], summary: 'Where the profile runs.'}),
+    target: Flags.string({env: 'MLV_TARGET', options: ['local', 'kubernetes'], summary: 'Where the profile runs.'}),
     torch: Flags.string({
       env: 'MLV_PYTHON_TORCH',
       helpValue: '<build>',
@@ -36,8 +46,16 @@ export default class Init extends BaseCommand {
     const {flags} = await this.parse(Init)
     // A mlv.yaml that is broken must not keep --force from replacing it.
     const {context} = await this.lenientContext({...flags, profile: undefined})
-    const {force, name, store, target, torch, yes} = flags
-    const result = await initProject(context, {force, name, store, target, torch, yes})
+    const result = await initProject(context, {
+      context: flags.context,
+      force: flags.force,
+      name: flags.name,
+      namespace: flags.namespace,
+      store: flags.store,
+      target: flags.target,
+      torch: flags.torch,
+      yes: flags.yes,
+    })
     context.reporter.result(formatInit(result, context))
     return result
   }

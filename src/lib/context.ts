@@ -1,6 +1,7 @@
 import type {Environment} from './profile/env.js'
 import type {ResolvedProfile} from './profile/profile.js'
 import type {Exec} from './tools/exec.js'
+import type {Kube} from './tools/kube-session.js'
 import type {Reporter} from './ui/reporter.js'
 
 /** mlv's own folders for this user, by the XDG rules or `MLV_{CACHE,CONFIG,DATA}_DIR`. */
@@ -31,6 +32,8 @@ export interface Context {
   /** Aborted by Ctrl-C or SIGTERM; its reason is the MlvError to end with. */
   readonly signal: AbortSignal
   readonly dryRun: boolean
+  /** The cluster of the profile; opened when it is first asked for, closed with the command. */
+  kube(): Promise<Kube>
   /** A command line of mlv that can be pasted where the person is: `npx mlv …` in a checkout. */
   command(line: string): string
 }

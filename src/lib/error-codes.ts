@@ -3,6 +3,7 @@
  * docs/errors.md and docs/exit-codes.md are generated from here.
  */
 
+import {clusterErrorCodes} from './cluster-error-codes.js'
 import {type ErrorCodeInfo, exitCodes} from './exit-codes.js'
 import {jobErrorCodes} from './job-error-codes.js'
 
@@ -152,6 +153,7 @@ export const errorCodes = {
   MLV_RAY_SIGN_IN: {exit: exitCodes.failed, meaning: 'Ray does not accept the token of the profile.'},
   MLV_RAY_REFUSED: {exit: exitCodes.failed, meaning: 'Ray answered a request with an error.'},
   ...jobErrorCodes,
+  ...clusterErrorCodes,
   MLV_PORT_TAKEN: {
     exit: exitCodes.failed,
     meaning: 'A port that the profile fixes is taken by another program.',

@@ -20,6 +20,8 @@ export interface Cluster {
   readonly env: NodeJS.ProcessEnv
   /** kubectl's answer; throws with its words when it refuses. */
   kubectl(args: readonly string[], input?: string): string
+  /** Where the kit keeps the pid files of its programs. */
+  readonly folder: string
   stop(): Promise<void>
 }
 
@@ -29,7 +31,11 @@ export async function startCluster(): Promise<Cluster> {
   const kubectl = clusterTool('kubectl')
   const bin = join(folder, 'bin')
   await mkdir(bin)
-  if (isAbsolute(kubectl)) await symlink(kubectl, join(bin, 'kubectl'))
+  for (const [name, program] of [
+    ['kubectl', kubectl],
+    ['helm', clusterTool('helm4')],
+  ] as const)
+    if (isAbsolute(program)) await symlink(program, join(bin, name))
   const env = {...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`}
   const kit = join(process.env.MLV_TEST_KIT ?? '', 'kit')
   const state = join(folder, 'kit')
@@ -39,6 +45,7 @@ export async function startCluster(): Promise<Cluster> {
   const withConfig = {...env, KUBECONFIG: stdout.trim().split('\n').at(-1)}
   return {
     env: withConfig,
+    folder: state,
     kubectl(args, input) {
       const ended = spawnSync('kubectl', args, {encoding: 'utf8', env: withConfig, input, maxBuffer: 64 << 20})
       if (ended.status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${ended.stderr}`)

@@ -33,6 +33,7 @@ export function projectContext(projectDir: string, environment: Environment = {P
     reporter,
     signal,
     dryRun: false,
+    kube: () => Promise.reject(new Error('This profile has no cluster.')),
     command: line => `npx mlv ${line}`,
   }
   return {context, lines, abort}

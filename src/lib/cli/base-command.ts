@@ -48,6 +48,7 @@ export abstract class BaseCommand extends Command {
   }
 
   #interrupt: Interrupt | undefined
+  readonly #open: (() => Promise<void>)[] = []
 
   /** Builds what the use-case is handed. Reads mlv.yaml; a wrong file is an error here, never in `--help`. */
   protected async context(flags: GlobalFlags): Promise<Context> {
@@ -65,6 +66,7 @@ export abstract class BaseCommand extends Command {
       config: this.config,
       dryRun: flags['dry-run'] ?? false,
       json: this.jsonEnabled(),
+      onOpen: close => this.#open.push(close),
       profile: flags.profile,
       quiet: flags.quiet ?? false,
       // From the variable oclif hands one text, whatever the type says: a setting a line.
@@ -81,6 +83,7 @@ export abstract class BaseCommand extends Command {
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
+    await Promise.all(this.#open.map(close => close().catch(() => undefined)))
     this.#interrupt?.dispose()
     await super.finally(error)
   }

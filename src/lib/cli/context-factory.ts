@@ -9,6 +9,7 @@ import {type Environment, readEnvironment} from '../profile/env.js'
 import {type LoadedProfile, loadProfile} from '../profile/load.js'
 import {profileSchema} from '../profile/profile.js'
 import {createExec, formatArgv} from '../tools/exec.js'
+import type {Kube} from '../tools/kube-session.js'
 import {createJsonReporter, createPlainReporter, createQuietReporter} from '../ui/plain-reporter.js'
 import type {Reporter} from '../ui/reporter.js'
 import {symbolsFor} from '../ui/symbols.js'
@@ -22,6 +23,8 @@ export interface ContextOptions {
   readonly quiet: boolean
   readonly dryRun: boolean
   readonly signal: AbortSignal
+  /** Takes what has to be closed when the command ends. */
+  readonly onOpen?: (close: () => Promise<void>) => void
 }
 
 /** The composition root: the only place that constructs tools and reporters. */
@@ -44,7 +47,7 @@ export async function createContext(options: ContextOptions, standIn?: LoadedPro
   const {profile, projectDir, environment} = loaded
   const reporter = await chooseReporter(options, environment)
   for (const warning of loaded.warnings) reporter.warn(warning)
-  return {
+  const context = {
     profile,
     projectDir,
     stateDir: join(projectDir, '.mlv', profile.name),
@@ -69,6 +72,22 @@ export async function createContext(options: ContextOptions, standIn?: LoadedPro
     dryRun: options.dryRun,
     command,
   }
+  let kube: Promise<Kube> | undefined
+  return {
+    ...context,
+    kube() {
+      kube ??= openKube(context, options)
+      return kube
+    },
+  }
+}
+
+async function openKube(context: Omit<Context, 'kube'>, {onOpen}: ContextOptions): Promise<Kube> {
+  // Loaded late: what runs on this machine has no use for it.
+  const {openCluster} = await import('../targets/kubernetes/open-cluster.js')
+  const kube = await openCluster(context)
+  onOpen?.(kube.close)
+  return kube
 }
 
 export interface LenientContext {

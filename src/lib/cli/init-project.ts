@@ -11,8 +11,9 @@ import {passwordAdvice, storeHoldsPassword} from '../profile/store-password.js'
 import {projectText} from '../profile/write-project.js'
 import {writeFileAtomic} from '../tools/atomic-file.js'
 import {askOne, askText} from '../ui/prompts.js'
+import {type ClusterOptions, clusterAnswers} from './init-cluster.js'
 
-export interface InitOptions {
+export interface InitOptions extends ClusterOptions {
   readonly name: string | undefined
   readonly target: string | undefined
   readonly torch: string | undefined
@@ -58,11 +59,19 @@ interface Answers {
 
 async function answers(context: Context, options: InitOptions): Promise<Answers> {
   const profile = options.name ?? (options.yes ? 'local' : await askName(context))
-  const values: Record<string, unknown> = {target: options.target ?? 'local'}
+  // Whoever names a context means a cluster.
+  const target = options.target ?? (options.context === undefined ? 'local' : 'kubernetes')
+  const values: Record<string, unknown> = {target}
+  if (target === 'kubernetes')
+    return checked(context, profile, {...values, ...(await clusterAnswers(context, options))})
   const torch = options.torch ?? (options.yes ? 'auto' : await askTorch(context))
   if (torch !== 'auto') values['python.torch'] = torch
   const store = options.store ?? (options.yes ? '' : await askStore(context))
   if (store !== '') values['mlflow.store'] = store
+  return checked(context, profile, values)
+}
+
+function checked(context: Context, profile: string, values: Record<string, unknown>): Answers {
   for (const [name, value] of Object.entries(values)) {
     const flag = `--${name.split('.').at(-1)}`
     const refusal = refuse(name, value)

@@ -3,7 +3,7 @@ import {relative, sep} from 'node:path'
 
 import type {Context} from '../context.js'
 import {describeOrigin, type Origin} from '../profile/origin.js'
-import {listSettings} from '../profile/settings.js'
+import {settingsOf} from '../profile/settings.js'
 import {formatTable} from '../ui/table.js'
 
 export interface ShownSetting {
@@ -28,7 +28,7 @@ export function showSettings({profile, stateDir}: Context): ShownSettings {
       file: profile.file ?? null,
       state: stateDir,
     },
-    settings: listSettings().map(({name, path, variable}) => ({
+    settings: settingsOf(profile.settings.target).map(({name, path, variable}) => ({
       name,
       value:
         path.reduce<unknown>((group, key) => (group as Record<string, unknown> | undefined)?.[key], profile.settings) ??

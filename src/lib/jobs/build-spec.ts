@@ -42,11 +42,19 @@ export function buildSpec(
 /** How long a job that is stopped may take to write its checkpoint before Ray kills it. */
 const STOP_GRACE_S = 60
 
+/** Tells the driver what machines the cluster may still add (mlvision's entry/cluster.py reads it). */
+const GROWS = 'MLV_RAY_GROWS'
+
 /** The request that Ray gets, word for word. */
 export function buildSubmission(
   context: Pick<Context, 'packageDir'>,
   spec: JobSpec,
-  at: {ray: Pick<RayEndpoint, 'python'>; workingDir: string | undefined},
+  at: {
+    ray: Pick<RayEndpoint, 'canAdd' | 'isElsewhere' | 'python'>
+    workingDir: string | undefined
+    /** The address of mlv's own Python code, where it is not on the job's machine. */
+    ownCode?: string | undefined
+  },
 ): Submission {
   return {
     submission_id: spec.job.submission_id,
@@ -62,10 +70,12 @@ export function buildSubmission(
       env_vars: {
         // Ray expands $NAME in these values; JSON has another way to write the sign.
         MLV_JOB_SPEC: JSON.stringify(spec).replaceAll('$', '\\u0024'),
-        PYTHONPATH: join(context.packageDir, 'python', 'src'),
+        ...(at.ray.isElsewhere ? {} : {PYTHONPATH: join(context.packageDir, 'python', 'src')}),
+        ...(at.ray.canAdd && {[GROWS]: JSON.stringify(at.ray.canAdd)}),
         RAY_JOB_STOP_WAIT_TIME_S: String(STOP_GRACE_S),
       },
       ...(at.workingDir !== undefined && {working_dir: at.workingDir}),
+      ...(at.ownCode !== undefined && {py_modules: [at.ownCode]}),
     },
   }
 }

@@ -58,6 +58,7 @@ export interface RayClient {
   delete(id: string): Promise<void>
   hasPackage(name: string): Promise<boolean>
   putPackage(name: string, zip: Uint8Array): Promise<void>
+  /** Those that there are; where more can be added, all that there may be at once. */
   machines(): Promise<Machine[]>
   close(): void
 }
@@ -126,6 +127,8 @@ export function createRayClient(endpoint: RayEndpoint, options: RayHttpOptions =
       }
     },
     async machines() {
+      if (endpoint.canAdd)
+        return endpoint.canAdd.flatMap(({count, cpus, gpus}) => Array.from({length: count}, () => ({cpus, gpus})))
       const answer = await http.send('GET', '/api/v0/nodes?limit=1000')
       return nodes
         .parse(JSON.parse(answer.text))

@@ -6,6 +6,7 @@ import type {JobsEndpoint} from '../types/target.js'
 import {formatBytes} from '../ui/duration.js'
 import {buildSpec, buildSubmission} from './build-spec.js'
 import {checkRoom} from './ddp-room.js'
+import {sendOwnCode} from './own-code.js'
 import type {JobPlan} from './plan.js'
 import type {Platform} from './platform.js'
 import type {RayClient, Submission} from './ray-client.js'
@@ -46,13 +47,14 @@ export async function submitJob(context: Context, platform: Platform, plan: JobP
     if (plan.submissionId !== plan.name) return done(before, false)
     throw nameTaken(context, plan.name)
   }
-  const [run, sent] = await Promise.all([
+  const [run, sent, ownCode] = await Promise.all([
     mlflow.runs.create({experimentId: experiment.id, name: plan.name, tags: runTags(context, plan, origin)}),
     packed && upload(ray, packed),
+    sendOwnCode(context, ray),
     grant(mlflow, jobs, experiment.id, plan),
   ])
   const spec = buildSpec(context, plan, {jobs, experiment, runId: run.id})
-  const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: sent?.uri})
+  const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: sent?.uri, ownCode})
   const saving = saveRecord(mlflow, run, {plan, spec, origin, packed})
   // Its failure is told below, whatever the submission does first.
   saving.catch(() => undefined)

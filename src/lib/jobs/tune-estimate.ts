@@ -5,6 +5,7 @@ import type {Dimension, Search} from '../types/search.js'
 import {formatDuration} from '../ui/duration.js'
 import {buildSpec, buildSubmission} from './build-spec.js'
 import {createLineReader} from './output-lines.js'
+import {sendOwnCode} from './own-code.js'
 import type {JobPlan} from './plan.js'
 import {withPlatform} from './platform.js'
 import type {RayClient} from './ray-client.js'
@@ -140,7 +141,8 @@ async function measure(context: Context, plan: JobPlan): Promise<SweepEstimate['
       await checkFit(context, ray, plan)
       const spec = buildSpec(context, plan, {jobs, experiment: {id: '0', name: plan.experiment}, runId: 'none'})
       const sent = plan.upload && (await upload(ray, await plan.upload.pack()))
-      const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: sent?.uri})
+      const ownCode = await sendOwnCode(context, ray)
+      const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: sent?.uri, ownCode})
       const entrypoint = `exec ${formatArgv([ray.endpoint.python, '-m', 'mlvision.entry.tune_measure'])}`
       await ray.submit({...submission, entrypoint, metadata: {}})
       return resultOf(context, ray, submission.submission_id)

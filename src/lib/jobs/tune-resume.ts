@@ -9,6 +9,7 @@ import {type JobSpec, jobSpecSchema} from '../types/job.js'
 import type {Dimension, Search, TemplateSearch} from '../types/search.js'
 import {buildSubmission} from './build-spec.js'
 import type {JobOutcome} from './outcome.js'
+import {sendOwnCode} from './own-code.js'
 import {type Platform, withPlatform} from './platform.js'
 import type {RayClient} from './ray-client.js'
 import {tags} from './record.js'
@@ -148,10 +149,11 @@ async function submitSession(
   context: Context,
   {ray, run, spec, workingDir}: {ray: RayClient; run: Run; spec: JobSpec; workingDir: string | undefined},
 ): Promise<string> {
+  const ownCode = await sendOwnCode(context, ray)
   for (let session = sessionOf(run, spec) + 1; ; session += 1) {
     const submissionId = `${spec.job.name}.${session}`
     const told = {...spec, job: {...spec.job, submission_id: submissionId}}
-    const submission = buildSubmission(context, told, {ray: ray.endpoint, workingDir})
+    const submission = buildSubmission(context, told, {ray: ray.endpoint, workingDir, ownCode})
     if (await ray.submit(submission)) return submissionId
     const other = await ray.get(submissionId)
     if (other && !isEnded(stateOfRay(other.status))) throw running(context, spec.job.name)

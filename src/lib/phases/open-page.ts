@@ -34,13 +34,30 @@ export async function openPage(options: OpenOptions): Promise<OpenResult> {
     const url = await addressOf(connection, options)
     context.reporter.result(url)
     await tellSignIn(context, connection, options.page)
-    const opener = print ? undefined : browserCommand(context)
-    if (!opener) return {url, opened: false}
-    const {exitCode} = await context.exec.write([opener, url], {reject: false, timeoutMs: 10_000})
-    return {url, opened: exitCode === 0 && !context.dryRun}
+    const opened = !print && (await openBrowser(context, url))
+    if (connection.isTunnel && !print) await holdOpen(context)
+    return {url, opened}
   } finally {
     await connection.close()
   }
+}
+
+async function openBrowser(context: Context, url: string): Promise<boolean> {
+  const opener = browserCommand(context)
+  if (!opener) return false
+  const {exitCode} = await context.exec.write([opener, url], {reject: false, timeoutMs: 10_000})
+  return exitCode === 0 && !context.dryRun
+}
+
+/** The address is good for as long as this command runs: Ctrl-C is how a person ends it, and no failure. */
+async function holdOpen({reporter, signal}: Context): Promise<void> {
+  reporter.note('The address works until you end this command (Ctrl-C).')
+  const beat = setInterval(() => undefined, 60_000)
+  await new Promise<void>(resolve => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), {once: true})
+  })
+  clearInterval(beat)
 }
 
 /** MLflow's pages ask for a name and a password, Ray's for its token: says where they are, never what they are. */
@@ -50,8 +67,9 @@ async function tellSignIn({reporter}: Context, connection: Connection, page: Pag
     if (tokenFile) reporter.note(`The page asks for a token; it is in ${tokenFile}.`)
     return
   }
-  const {passwordFile, username} = await connection.mlflow()
+  const {passwordCommand, passwordFile, username} = await connection.mlflow()
   if (passwordFile) reporter.note(`Sign in as ${username}; the password is in ${passwordFile}.`)
+  if (passwordCommand) reporter.note(`Sign in as ${username}; this prints the password:\n  ${passwordCommand}`)
 }
 
 async function addressOf(connection: Connection, {context, id, page}: OpenOptions): Promise<string> {

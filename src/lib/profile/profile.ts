@@ -1,5 +1,6 @@
 import {z} from 'zod'
 
+import {clusterSettings} from './kubernetes-settings.js'
 import type {Origin} from './origin.js'
 
 const text = z.string().min(1, 'text that is not empty')
@@ -9,15 +10,21 @@ const place = z
     /^(s3:\/\/[^\s/]+(\/.*)?|(?![A-Za-z][\w+.-]*:\/\/).+)$/,
     'a folder or an address such as s3://my-bucket/folder',
   )
+const storage = z
+  .string()
+  .regex(
+    /^(s3:\/\/[^\s/]+(\/.*)?|claim:\/\/[a-z0-9][a-z0-9.-]*|(?![A-Za-z][\w+.-]*:\/\/).+)$/,
+    'a folder, an address such as s3://my-bucket/folder, or claim://NAME',
+  )
 const storeForm = 'an address such as postgresql://user@host:5432/mlflow'
 const port = z.int().min(1).max(65_535).optional()
 
 /** One profile's settings as they stand in `mlv.yaml`; the source of schemas/mlv.schema.json and docs/settings.md. */
 export const profileSchema = z.strictObject({
   target: z
-    .enum(['local'])
+    .enum(['local', 'kubernetes'])
     .default('local')
-    .meta({description: 'Where this profile runs. local: processes on this machine.'}),
+    .meta({description: 'Where this profile runs. local: processes on this machine; kubernetes: a cluster.'}),
   python: z
     .strictObject({
       path: text.optional().meta({
@@ -71,10 +78,12 @@ export const profileSchema = z.strictObject({
     })
     .prefault({})
     .meta({description: 'The Ray head.'}),
-  storage: place.optional().meta({
-    description: 'Where checkpoints go: a folder or an s3:// address; the state folder by default.',
+  storage: storage.optional().meta({
+    description:
+      'Where checkpoints go: a folder, an s3:// address or, on a cluster, claim://NAME; the state folder by default.',
     examples: ['s3://my-bucket/checkpoints'],
   }),
+  ...clusterSettings,
 })
 
 const profileName = z

@@ -16,6 +16,8 @@ export interface Setting {
   readonly defaultValue: unknown
   readonly example: unknown
   readonly schema: z.ZodType
+  /** The target that it is for; undefined where it is for each. */
+  readonly target: string | undefined
 }
 
 /** Every setting that a profile has, in the order of the schema. */
@@ -23,11 +25,16 @@ export function listSettings(): Setting[] {
   return walk(profileSchema, [])
 }
 
-function walk(schema: z.ZodObject, above: readonly string[]): Setting[] {
+/** Those that say something on a target. */
+export function settingsOf(target: unknown): Setting[] {
+  return listSettings().filter(setting => setting.target === undefined || setting.target === target)
+}
+
+function walk(schema: z.ZodObject, above: readonly string[], target?: string): Setting[] {
   return Object.entries(schema.shape).flatMap(([key, field]) => {
     const path = [...above, key]
     const type = unwrap(field as z.ZodType)
-    if (type instanceof z.ZodObject) return walk(type, path)
+    if (type instanceof z.ZodObject) return walk(type, path, (field as z.ZodType).meta()?.target as string | undefined)
     const meta = (field as z.ZodType).meta() ?? type.meta()
     return [
       {
@@ -39,6 +46,7 @@ function walk(schema: z.ZodObject, above: readonly string[]): Setting[] {
         defaultValue: (field as z.ZodType).safeParse(undefined).data,
         example: Array.isArray(meta?.examples) ? meta.examples[0] : undefined,
         schema: field as z.ZodType,
+        target,
       },
     ]
   })

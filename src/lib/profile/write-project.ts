@@ -1,6 +1,6 @@
 import {stringify} from 'yaml'
 
-import {listSettings, type Setting} from './settings.js'
+import {type Setting, settingsOf} from './settings.js'
 
 export interface ProjectText {
   /** The line by which editors find the schema. */
@@ -24,7 +24,7 @@ export function projectText({schemaLine, profile, values}: ProjectText): string 
     `  ${scalar(profile)}:`,
   ]
   let group = ''
-  const settings = listSettings()
+  const settings = settingsOf(values.target)
   const isUnder = (key: string) => settings.some(({name, path}) => path.length > 1 && path[0] === key && name in values)
   for (const setting of settings) {
     const [first = '', second] = setting.path

@@ -8,6 +8,8 @@ export interface HttpCall {
   /** How long the whole of it may take, the body too. */
   readonly timeoutMs?: number
   readonly agent?: Agent | false | undefined
+  /** A Unix socket to go through; the address then only names the host and the path. */
+  readonly socketPath?: string
 }
 
 /**

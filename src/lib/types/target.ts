@@ -10,6 +10,16 @@ export interface MlflowEndpoint {
   readonly password: Secret
   /** Where a person who signs in reads the password; absent where it is not kept in a file. */
   readonly passwordFile?: string
+  /** A command that prints it, where that is how a person gets it. */
+  readonly passwordCommand?: string
+}
+
+/** A machine that can be added. */
+export interface MachineShape {
+  readonly cpus: number
+  readonly gpus: number
+  /** How many of it there may be. */
+  readonly count: number
 }
 
 export interface RayEndpoint {
@@ -20,6 +30,10 @@ export interface RayEndpoint {
   readonly tokenFile?: string
   /** The interpreter that the head's jobs run with. */
   readonly python: string
+  /** Whether jobs run where the files of this machine are not: then mlv's own code goes along. */
+  readonly isElsewhere?: boolean
+  /** What can still be added when jobs ask for it. */
+  readonly canAdd?: readonly MachineShape[]
 }
 
 /** What a job is told: how it reaches MLflow from where it runs, and where its checkpoints go. */
@@ -34,9 +48,13 @@ export interface JobsEndpoint {
 
 /** Live addresses of a profile's platform. Each call checks that the thing answers; throws MLV_NOT_RUNNING when not. */
 export interface Connection {
+  /** Whether the addresses end with the command, as tunnels do. */
+  readonly isTunnel?: boolean
   mlflow(): Promise<MlflowEndpoint>
   ray(): Promise<RayEndpoint>
   jobs(): Promise<JobsEndpoint>
+  /** What jobs sign in with; read here, where `credentialsFile` may lie elsewhere. */
+  jobsUser(): Promise<Credential>
   close(): Promise<void>
 }
 
@@ -58,6 +76,14 @@ export interface Credential {
   readonly password: Secret
 }
 
+/** Something outside Ray that keeps jobs waiting. */
+export interface Hindrance {
+  /** A sentence. */
+  readonly what: string
+  /** A command or a sentence. */
+  readonly help: string
+}
+
 export interface Target {
   readonly name: string
   /** What this target builds in its own way: 01, 02, 03, 07. The others are the same on each (phases/). */
@@ -71,6 +97,8 @@ export interface Target {
   connect(context: Context): Connection
   /** Gives an interpreter with exactly these packages for the work of a job; makes it where it is not there yet. */
   interpreterWith(context: Context, packages: Packages, progress: StepProgress): Promise<string>
+  /** What keeps the platform from growing, where it can grow. */
+  hindrances?(context: Context): Promise<readonly Hindrance[]>
   /** Yields a service's log from its end on: the last `tail` lines, then, with `follow`, what comes. */
   logs(context: Context, service: ServiceName, options: {follow: boolean; tail: number}): AsyncIterable<string>
 }

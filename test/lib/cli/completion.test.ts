@@ -19,7 +19,7 @@ describe('what a shell offers at Tab', async () => {
   it.each([
     [
       ['jobs', ''],
-      ['list', 'logs', 'rerun', 'show', 'stop', 'wait'],
+      ['list', 'logs', 'rerun', 'show', 'stop', 'wait', 'why'],
     ],
     [['te'], ['teardown', 'templates']],
     [['tune', 'r'], ['resume']],

@@ -34,11 +34,21 @@ function contextIn(cwd: string): Context {
     reporter: createQuietReporter(createPlainReporter(streams)),
     signal,
     dryRun: false,
+    kube: () => Promise.reject(new Error('This profile has no cluster.')),
     command: line => `npx mlv ${line}`,
   }
 }
 
-const nothing = {force: false, name: undefined, store: undefined, target: undefined, torch: undefined, yes: true}
+const nothing = {
+  context: undefined,
+  namespace: undefined,
+  force: false,
+  name: undefined,
+  store: undefined,
+  target: undefined,
+  torch: undefined,
+  yes: true,
+}
 const init = (cwd: string, options: Partial<InitOptions> = {}) => initProject(contextIn(cwd), {...nothing, ...options})
 
 const validate = async (schemaFile: string) =>

@@ -64,7 +64,7 @@ const cases = [
     text: local('target: locl'),
     code: 'MLV_SETTINGS_VALUE',
     message:
-      'mlv.yaml, line 3, column 13: profiles.local.target is "locl"; it takes one of: local. Did you mean "local"?',
+      'mlv.yaml, line 3, column 13: profiles.local.target is "locl"; it takes one of: local, kubernetes. Did you mean "local"?',
   },
   {
     what: 'a pattern that is not met, in words',
@@ -92,7 +92,7 @@ const cases = [
     text: local('storage: gs://bucket/a'),
     code: 'MLV_SETTINGS_VALUE',
     message:
-      'mlv.yaml, line 3, column 14: profiles.local.storage is "gs://bucket/a"; it takes a folder or an address such as s3://my-bucket/folder.',
+      'mlv.yaml, line 3, column 14: profiles.local.storage is "gs://bucket/a"; it takes a folder, an address such as s3://my-bucket/folder, or claim://NAME.',
   },
   {
     what: 'a value where keys belong',

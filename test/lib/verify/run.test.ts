@@ -25,6 +25,7 @@ async function serve(answer: RequestListener): Promise<Connection> {
     mlflow: async () => ({url, username: 'admin', password: new Secret('right')}),
     ray: async () => ({url, token: new Secret('right'), python: 'python3'}),
     jobs: async () => ({trackingUrl: url, username: 'mlv-jobs', credentialsFile: '/nowhere', storage: '/nowhere'}),
+    jobsUser: async () => ({username: 'mlv-jobs', password: new Secret('right')}),
     close: async () => undefined,
   }
 }

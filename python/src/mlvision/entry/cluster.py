@@ -21,6 +21,7 @@ from mlvision.entry.stopping import Stopping
 from mlvision.events import EventWriter
 
 _CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+_GROWS = "MLV_RAY_GROWS"
 _PATIENCE = 2.0  # seconds without a machine, then the reason is said
 # What kills a process without its fault: out of memory, a preempted or broken machine.
 _NOT_ITS_FAULT = frozenset({-signal.SIGKILL, -signal.SIGBUS, -signal.SIGSEGV})
@@ -88,12 +89,16 @@ def connect(*, with_code: bool = False) -> dict[str, Any]:
 
 def brings(environment: dict[str, Any]) -> dict[str, Any]:
     """Give what Ray has to bring to the work: mlvision where it is sent along, the job's files to other machines."""
-    names = ["py_modules"] if len(machines()) == 1 else ["working_dir", "py_modules"]
+    is_here = _GROWS not in os.environ and len(machines()) == 1
+    names = ["py_modules"] if is_here else ["working_dir", "py_modules"]
     return {name: environment[name] for name in names if environment.get(name)}
 
 
 def machines() -> list[dict[str, float]]:
-    """Give what each machine has."""
+    """Give what each machine has; of a cluster that grows, all that there may be at once."""
+    if grows := os.environ.get(_GROWS):
+        shapes = cast("list[dict[str, float]]", json.loads(grows))
+        return [{"CPU": one["cpus"], "GPU": one["gpus"]} for one in shapes for _ in range(int(one["count"]))]
     nodes = cast("list[dict[str, Any]]", ray.nodes())
     return [node["Resources"] for node in nodes if node["Alive"]]
 

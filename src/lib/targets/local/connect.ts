@@ -37,6 +37,11 @@ export function connectLocal(context: Context): Connection {
       const {storage} = layoutOf(context)
       return {trackingUrl, username: JOBS_USER, credentialsFile: fileOf(context, JOBS_USER), storage}
     },
+    async jobsUser() {
+      const credential = await readCredential(context, JOBS_USER)
+      if (!credential) throw notRunning('MLflow')
+      return credential
+    },
     close: async () => undefined,
   }
 }

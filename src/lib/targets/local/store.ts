@@ -1,10 +1,8 @@
-import {readFile, stat} from 'node:fs/promises'
-import {resolve} from 'node:path'
-
 import type {Context} from '../../context.js'
 import {diskFull, MlvError, ToolError} from '../../errors.js'
-import {Secret} from '../../tools/secret.js'
+import type {Secret} from '../../tools/secret.js'
 import type {Credential} from '../../types/target.js'
+import {storePassword} from '../store-secret.js'
 import {readCredential} from './credentials.js'
 import {layoutOf} from './layout.js'
 import {preparePostgres} from './postgres.js'
@@ -40,24 +38,6 @@ export function storeEnvironment({password}: Store): Record<string, Secret | und
     // PostgreSQL's own library reads it, in every process of MLflow.
     ...(password && {PGPASSWORD: password}),
   }
-}
-
-async function storePassword({environment, projectDir}: Context): Promise<Secret | undefined> {
-  if (environment.MLV_MLFLOW_STORE_PASSWORD) return new Secret(environment.MLV_MLFLOW_STORE_PASSWORD)
-  if (!environment.MLV_MLFLOW_STORE_PASSWORD_FILE) return undefined
-  const file = resolve(projectDir, environment.MLV_MLFLOW_STORE_PASSWORD_FILE)
-  const shown = JSON.stringify(file)
-  try {
-    const {mode} = await stat(file)
-    if ((mode & 0o077) === 0) return new Secret((await readFile(file, 'utf8')).replace(/\r?\n$/, ''))
-  } catch (error) {
-    const {code} = error as NodeJS.ErrnoException
-    const what = `The file of the store's password, ${file}, cannot be read (${code}).`
-    throw new MlvError('MLV_STORE_PASSWORD_FILE', what, {cause: error, tryThis: [`ls -l ${shown}`]})
-  }
-  throw new MlvError('MLV_STORE_PASSWORD_FILE', `Others may read ${file}, which holds the store's password.`, {
-    tryThis: [`chmod 600 ${shown}`],
-  })
 }
 
 // WAL lets readers go on while one writes; the mode stays with the file. SQLite makes no table of a migration undone: a

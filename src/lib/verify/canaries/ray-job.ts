@@ -4,6 +4,7 @@ import {setTimeout as pause} from 'node:timers/promises'
 
 import {MlvError} from '../../errors.js'
 import {buildSubmission} from '../../jobs/build-spec.js'
+import {sendOwnCode} from '../../jobs/own-code.js'
 import {createRayClient, type RayClient} from '../../jobs/ray-client.js'
 import {createMlflowClient} from '../../mlflow/client.js'
 import type {Run} from '../../mlflow/runs.js'
@@ -87,12 +88,14 @@ async function runJob(bench: Bench): Promise<Finished> {
     register: null,
     python: null,
   }
-  if (isAbsolute(storage)) bench.traces.add(`the folder ${storage}`, () => rm(storage, {force: true, recursive: true}))
+  if (isAbsolute(storage) && !endpoint.isElsewhere)
+    bench.traces.add(`the folder ${storage}`, () => rm(storage, {force: true, recursive: true}))
   const ray = createRayClient(endpoint, clientOptions(bench))
   const began = performance.now()
   bench.traces.add(`the Ray job ${bench.name}`, signal => removeJob(bench, signal))
   try {
-    await ray.submit(buildSubmission(bench.context, spec, {ray: endpoint, workingDir: undefined}))
+    const ownCode = await sendOwnCode(bench.context, ray)
+    await ray.submit(buildSubmission(bench.context, spec, {ray: endpoint, workingDir: undefined, ownCode}))
     await waitForEnd(bench, ray)
   } finally {
     ray.close()

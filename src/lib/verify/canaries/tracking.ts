@@ -1,6 +1,4 @@
 import {randomBytes} from 'node:crypto'
-import {readFile} from 'node:fs/promises'
-import {z} from 'zod'
 
 import {MlvError} from '../../errors.js'
 import {createMlflowClient, type MlflowClient} from '../../mlflow/client.js'
@@ -94,10 +92,7 @@ function failure(bench: Bench, message: string): MlvError {
   return new MlvError('MLV_VERIFY_CANARY', message, {tryThis: [command('setup --from 03'), command('logs mlflow')]})
 }
 
-const credentials = z.object({username: z.string(), password: z.string()})
-
 async function jobsEndpoint(bench: Bench) {
-  const [{url}, {credentialsFile}] = await Promise.all([bench.connection.mlflow(), bench.connection.jobs()])
-  const {password, username} = credentials.parse(JSON.parse(await readFile(credentialsFile, 'utf8')))
-  return {url, username, password: new Secret(password)}
+  const [{url}, user] = await Promise.all([bench.connection.mlflow(), bench.connection.jobsUser()])
+  return {url, ...user}
 }

@@ -1,0 +1,85 @@
+import type {Context} from '../../context.js'
+import type {Upgrade} from '../../tools/helm.js'
+import {rayClusterSchema} from '../../tools/kube-objects.js'
+import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
+import {podsGone} from './03-mlflow.js'
+import {readBucket} from './bucket.js'
+import {RELEASES, rayClusterPath} from './names.js'
+import {operatorNamespace, operatorSteps, removeOperator} from './operator.js'
+import {isReady, listPods, waitFor, waitUntilGone} from './pods.js'
+import {releaseState, releaseStep, uninstall} from './release.js'
+import {digestOfValues, rayValues, readChart} from './values.js'
+
+const CLUSTER = `ray.io/cluster=${RELEASES.ray}`
+export const HEAD = `${CLUSTER},ray.io/node-type=head`
+
+/** A Ray cluster that grows and shrinks, with token auth. */
+export const rayPhase: Phase = {
+  id: '07-ray',
+  needs: ['02-cluster'],
+  summary: 'Install a Ray cluster that grows and shrinks',
+  status: rayState,
+  apply: async context => [
+    ...(await operatorSteps(context)),
+    await releaseStep(context, {
+      id: 'install',
+      title: 'Installing the Ray cluster',
+      upgrade: () => wantedUpgrade(context),
+      wait: progress => waitForHead(context, progress),
+    }),
+  ],
+  destroy: async context => [
+    {
+      id: 'uninstall',
+      title: 'Removing the Ray cluster',
+      plan: [`helm uninstall ${RELEASES.ray}`],
+      async run(progress) {
+        const kube = await context.kube()
+        await uninstall(context, RELEASES.ray)
+        await waitUntilGone(context, rayClusterPath(kube.namespace, RELEASES.ray), 'RayCluster ray', progress)
+        await podsGone(context, CLUSTER, progress)
+        await removeOperator(context)
+      },
+    },
+  ],
+}
+
+async function wantedUpgrade(context: Context): Promise<Upgrade & {appVersion: string}> {
+  const kube = await context.kube()
+  const [{appVersion, folder, version}, bucket, operator] = await Promise.all([
+    readChart(context, 'ray-cluster'),
+    readBucket(context, kube),
+    operatorNamespace(kube),
+  ])
+  const values = await rayValues(context, bucket, operator)
+  return {release: RELEASES.ray, chart: folder, values, config: digestOfValues(version, values), appVersion}
+}
+
+async function rayState(context: Context): Promise<PhaseState> {
+  const kube = await context.kube()
+  const wanted = await wantedUpgrade(context)
+  const state = await releaseState(context, wanted)
+  if (state) return state
+  const [head] = await listPods(kube, HEAD)
+  if (!head || !isReady(head)) return {kind: 'drifted', why: 'the pod of the head is not ready'}
+  const workers = (await listPods(kube, `${CLUSTER},ray.io/node-type=worker`)).length
+  return {kind: 'ready', detail: `Ray ${wanted.appVersion}, ${workers} ${workers === 1 ? 'worker' : 'workers'} now`}
+}
+
+async function waitForHead(context: Context, progress: StepProgress): Promise<void> {
+  const kube = await context.kube()
+  await waitFor(context, {
+    what: 'The Ray head',
+    selector: HEAD,
+    progress,
+    async isDone() {
+      const [cluster, pods] = await Promise.all([
+        kube.get(rayClusterPath(kube.namespace, RELEASES.ray), rayClusterSchema),
+        listPods(kube, HEAD),
+      ])
+      // An upgrade ends the old head: a ready pod counts once the operator has nothing left to change.
+      const isSettled = cluster?.status?.state === 'ready'
+      return isSettled && pods.length === 1 && pods.every(isReady)
+    },
+  })
+}

@@ -1,0 +1,97 @@
+import type {Context} from '../../context.js'
+import {MlvError} from '../../errors.js'
+import {formatArgv} from '../../tools/exec.js'
+import {statusOf} from '../../tools/http.js'
+import {quantity, rayClusterSchema} from '../../tools/kube-objects.js'
+import type {Kube} from '../../tools/kube-session.js'
+import {Secret} from '../../tools/secret.js'
+import type {Connection, MachineShape} from '../../types/target.js'
+import {
+  ADMIN,
+  CLAIM_FOLDER,
+  CREDENTIALS_FOLDER,
+  JOBS_USER,
+  MLFLOW_PORT,
+  RAY_HEAD,
+  RAY_PORT,
+  RELEASES,
+  rayClusterPath,
+  SECRETS,
+} from './names.js'
+import {fileOfUser, readCredential, readSecret} from './secrets.js'
+import {claimOf} from './values.js'
+
+const ANSWER_MS = 20_000
+/** Of one pod: gone with it. */
+const POD_STORAGE = '/tmp/mlv/checkpoints'
+
+/** The live addresses, through tunnels that last as long as the command. */
+export function connectCluster(context: Context): Connection {
+  const notRunning = (what: string, cause?: unknown) =>
+    new MlvError('MLV_NOT_RUNNING', `${what} of profile ${context.profile.name} is not running.`, {
+      cause,
+      tryThis: [context.command('setup'), context.command('status')],
+    })
+  const reach = async (what: string, service: string, port: number, isUp: (url: string) => Promise<boolean>) => {
+    const kube = await context.kube()
+    const local = await kube.tunnel(service, port).catch(error => {
+      throw error instanceof MlvError && error.code === 'MLV_TUNNEL' ? notRunning(what, error) : error
+    })
+    const url = `http://127.0.0.1:${local}`
+    if (!(await isUp(url))) throw notRunning(what)
+    return url
+  }
+  return {
+    isTunnel: true,
+    async mlflow() {
+      const kube = await context.kube()
+      const [url, admin] = await Promise.all([
+        reach('MLflow', RELEASES.mlflow, MLFLOW_PORT, async at => (await status(`${at}/health`)) === 200),
+        readCredential(context, ADMIN),
+      ])
+      if (!admin) throw notRunning('MLflow')
+      return {url, ...admin, passwordCommand: passwordCommand(kube)}
+    },
+    async ray() {
+      const kube = await context.kube()
+      const [found, canAdd] = await Promise.all([readSecret(kube, SECRETS.ray), shapes(kube)])
+      const token = new Secret(found?.auth_token ?? '')
+      const headers = {authorization: `Bearer ${token.reveal()}`}
+      const url = await reach('Ray', RAY_HEAD, RAY_PORT, async at => (await status(`${at}/api/jobs/`, headers)) === 200)
+      return {url, token, python: 'python', isElsewhere: true, canAdd}
+    },
+    async jobs() {
+      const {kubernetes, storage} = context.profile.settings
+      return {
+        trackingUrl: `http://${RELEASES.mlflow}.${kubernetes.namespace}.svc:${MLFLOW_PORT}`,
+        username: JOBS_USER,
+        credentialsFile: `${CREDENTIALS_FOLDER}/${fileOfUser(JOBS_USER)}`,
+        storage: claimOf(storage) === undefined ? (storage ?? POD_STORAGE) : CLAIM_FOLDER,
+      }
+    },
+    async jobsUser() {
+      const credential = await readCredential(context, JOBS_USER)
+      if (!credential) throw notRunning('MLflow')
+      return credential
+    },
+    // Tunnels are the session's: the next connection of the same command finds them open.
+    close: async () => undefined,
+  }
+}
+
+function passwordCommand({context, namespace}: Kube): string {
+  const jsonpath = "-o jsonpath='{.data.admin-password}'"
+  return `kubectl --context ${formatArgv([context])} -n ${namespace} get secret ${SECRETS.mlflow} ${jsonpath} | base64 -d`
+}
+
+const status = (url: string, headers: Record<string, string> = {}) => statusOf(url, {headers, timeoutMs: ANSWER_MS})
+
+/** What the autoscaler may add: a job that fits in none of it never runs. */
+async function shapes(kube: Kube): Promise<MachineShape[]> {
+  const cluster = await kube.get(rayClusterPath(kube.namespace, RELEASES.ray), rayClusterSchema)
+  return (cluster?.spec.workerGroupSpecs ?? []).map(({maxReplicas = 0, template}) => {
+    const limits = template.spec.containers[0]?.resources?.limits ?? {}
+    const gpu = Object.entries(limits).find(([name]) => /gpu|\/mig-/.test(name))?.[1]
+    return {cpus: Math.ceil(quantity(limits.cpu)), gpus: quantity(gpu), count: maxReplicas}
+  })
+}
