@@ -26,6 +26,7 @@ const floors: Record<string, number> = {
   cost: 5,
   jobs: 4,
   targets: 3,
+  images: 3,
   templates: 3,
   mlflow: 3,
   ui: 2,

@@ -188,6 +188,20 @@ export const errorCodes = {
     meaning: 'MLflow or Ray of the profile is not running.',
     remedies: ['`mlv setup` starts what is missing.', '`mlv status` shows what there is.'],
   },
+  MLV_IMAGE_BUILDER: {
+    exit: exitCodes.failed,
+    meaning: 'Neither docker, podman nor buildah can be used to build images.',
+    remedies: ['Install one of them, or start Docker.'],
+  },
+  MLV_IMAGE_BUILD: {exit: exitCodes.failed, meaning: 'The builder could not make an image; its last lines say why.'},
+  MLV_IMAGE_PUSH: {exit: exitCodes.failed, meaning: 'An image could not be sent to the registry.'},
+  MLV_IMAGE_SIGN_IN: {
+    exit: exitCodes.failed,
+    meaning: 'The registry does not take images from you.',
+    remedies: [
+      'Sign in with the builder: `docker login`, `podman login` or `buildah login`, and the name of the registry.',
+    ],
+  },
   MLV_INTERRUPTED: {exit: exitCodes.interrupted, meaning: 'The command was interrupted (Ctrl-C).'},
   MLV_TERMINATED: {exit: exitCodes.terminated, meaning: 'The command was asked to end (SIGTERM).'},
   MLV_BUG: {

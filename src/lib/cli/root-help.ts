@@ -15,6 +15,7 @@ export interface About {
 const groups: readonly (readonly [string, readonly string[]])[] = [
   ['START', ['quickstart', 'init', 'setup', 'verify', 'status', 'open', 'logs', 'teardown']],
   ['WORK', ['train', 'tune', 'ddp', 'jobs', 'templates']],
+  ['CLUSTER', ['images']],
   ['HELP', ['doctor', 'explain', 'config', 'completion', 'support', 'version']],
 ]
 
