@@ -82,12 +82,13 @@ def wheel(site, name, extra, out):
     folders = [entry.split(",")[0].split("/")[0] for entry in (info / "RECORD").read_text().splitlines()]
     record = []
     (out / name).mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(out / name / f"{name}-{version}+cpu-{tag}.whl", "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(out / name / f"{name}-{version}+cpu-{tag}.whl", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
 
         def add(path, content):
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
             record.append(f"{path},sha256={digest},{len(content)}")
             entry = zipfile.ZipInfo(path)
+            entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o755 if path.startswith("torch/bin/") else 0o644) << 16
             archive.writestr(entry, content)
 

@@ -3,8 +3,8 @@ import * as Flags from '@oclif/core/flags'
 
 import {BaseCommand} from '../../lib/cli/base-command.js'
 import {buildImages, formatImages, type ImagesResult} from '../../lib/images/build-images.js'
+import {type BuilderName, builderNames} from '../../lib/images/builder.js'
 import {type ImageId, imageIds} from '../../lib/images/image.js'
-import {type BuilderName, builderNames} from '../../lib/tools/image-builder.js'
 
 export default class ImagesBuild extends BaseCommand {
   static override summary = 'Build the images that a cluster runs, and push them.'

@@ -1,7 +1,7 @@
 import type {Context} from '../context.js'
 import {MlvError, ToolError} from '../errors.js'
-import {type BuilderName, findBuilder, type ImageBuilder} from '../tools/image-builder.js'
 import type {Task} from '../ui/reporter.js'
+import {type BuilderName, findBuilder, type ImageBuilder} from './builder.js'
 import {describeImage, type Image, type ImageChoices, type ImageId, imageIds} from './image.js'
 import {withPackageIndex} from './package-index.js'
 

@@ -4,7 +4,7 @@ import {join} from 'node:path'
 
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
-import type {ExecOptions} from './exec.js'
+import type {ExecOptions} from '../tools/exec.js'
 
 export const builderNames = ['docker', 'podman', 'buildah'] as const
 export type BuilderName = (typeof builderNames)[number]
