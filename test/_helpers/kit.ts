@@ -18,15 +18,19 @@ if (!hasKit) console.log('Skipped: MLV_TEST_KIT does not name the kit that bring
 
 export interface Cluster {
   readonly env: NodeJS.ProcessEnv
+  /** The API server's, the first of ten. */
+  readonly port: number
   /** kubectl's answer; throws with its words when it refuses. */
   kubectl(args: readonly string[], input?: string): string
-  /** Where the kit keeps the pid files of its programs. */
+  /** Where the kit keeps the pid files and logs of its programs. */
   readonly folder: string
   stop(): Promise<void>
 }
 
+const simulated = ['--nodes', '2', '--gpu-nodes', '1']
+
 /** A real control plane of Kubernetes with KubeRay's operator; its nodes are simulated, one of them has GPUs. */
-export async function startCluster(): Promise<Cluster> {
+export async function startCluster(nodes: readonly string[] = simulated): Promise<Cluster> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'mlv-cluster-')))
   const kubectl = clusterTool('kubectl')
   const bin = join(folder, 'bin')
@@ -40,12 +44,13 @@ export async function startCluster(): Promise<Cluster> {
   const kit = join(process.env.MLV_TEST_KIT ?? '', 'kit')
   const state = join(folder, 'kit')
   await mkdir(state)
-  const port = String(await freePorts())
-  const {stdout} = await run(kit, ['up', state, '--api-port', port, '--nodes', '2', '--gpu-nodes', '1'], {env})
+  const port = await freePorts()
+  const {stdout} = await run(kit, ['up', state, '--api-port', String(port), ...nodes], {env})
   const withConfig = {...env, KUBECONFIG: stdout.trim().split('\n').at(-1)}
   return {
     env: withConfig,
     folder: state,
+    port,
     kubectl(args, input) {
       const ended = spawnSync('kubectl', args, {encoding: 'utf8', env: withConfig, input, maxBuffer: 64 << 20})
       if (ended.status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${ended.stderr}`)
