@@ -19,7 +19,7 @@ it('mlv completion bash prints a script by which bash completes, also a word tha
   const {stderr, stdout} = spawnSync('bash', ['-c', lines.join('\n')], {cwd, encoding: 'utf8'})
   expect(stderr).toBe('')
   expect(stdout.split('\n')).toEqual([
-    'declare -a COMPREPLY=([0]="list" [1]="logs" [2]="rerun" [3]="show" [4]="stop" [5]="wait")',
+    'declare -a COMPREPLY=([0]="list" [1]="logs" [2]="rerun" [3]="show" [4]="stop" [5]="wait" [6]="why")',
     'declare -a COMPREPLY=([0]="--model")',
     'declare -a COMPREPLY=()',
     'complete -o default -F _mlv_complete mlv',
