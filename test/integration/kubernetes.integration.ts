@@ -3,9 +3,14 @@ import {readFileSync, readlinkSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
+import {profileSchema} from '../../src/lib/profile/profile.js'
+import {clusterHindrances} from '../../src/lib/targets/kubernetes/hindrances.js'
+import {openCluster} from '../../src/lib/targets/kubernetes/open-cluster.js'
+import type {Hindrance} from '../../src/lib/types/target.js'
 import {chartFolder, helm} from '../_helpers/charts.js'
 import {type ClusterProject, clusterProject, type Json} from '../_helpers/cluster-project.js'
 import {type Cluster, hasKit, startCluster} from '../_helpers/kit.js'
+import {projectContext} from '../_helpers/project-context.js'
 
 const settings = (kubernetes: object, more: object = {}) => ({
   kubernetes: {context: 'kit', namespace: 'team', timeout: 1, ...kubernetes},
@@ -169,6 +174,45 @@ describe.skipIf(!hasKit)('a profile on a cluster', () => {
       await changed.end()
     }
     expect(get('deployment', 'mlflow').spec.template.spec.containers[0].image).toBe(before)
+  })
+
+  it('says which quota keeps a worker from being made', async () => {
+    const hard = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: {name: 'narrow'},
+      spec: {hard: {pods: String(get('pods').items.length)}},
+    })
+    cluster.kubectl(['-n', 'team', 'apply', '-f', '-'], hard)
+    const groups = get('raycluster', 'ray').spec.workerGroupSpecs.map((group: Json) => ({...group, minReplicas: 1}))
+    const patch = (value: unknown) =>
+      cluster.kubectl([
+        '-n',
+        'team',
+        'patch',
+        'raycluster',
+        'ray',
+        '--type=merge',
+        '-p',
+        JSON.stringify({spec: {workerGroupSpecs: value}}),
+      ])
+    patch(groups)
+    const {context} = projectContext(minji.folder, cluster.env)
+    const profile = {name: 'team', settings: profileSchema.parse({target: 'kubernetes', ...settings({})})}
+    const kube = await openCluster({...context, profile})
+    try {
+      const deadline = Date.now() + 60_000
+      let found: readonly Hindrance[] = []
+      while (!found.some(({what}) => /exceeded quota: narrow/.test(what)) && Date.now() < deadline) {
+        found = await clusterHindrances({...context, profile, kube: async () => kube})
+        await new Promise(resolve => setTimeout(resolve, 300))
+      }
+      expect(found.map(({what}) => what).join()).toContain('The cluster refuses another worker: exceeded quota: narrow')
+    } finally {
+      await kube.close()
+      cluster.kubectl(['-n', 'team', 'delete', 'resourcequota', 'narrow'])
+      await setUp(minji, '07')
+    }
   })
 
   it('never touches a release of the same name that is somebody else’s', async () => {
