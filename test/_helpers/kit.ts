@@ -16,6 +16,11 @@ const PORTS = 10
 export const hasKit = process.env.MLV_TEST_KIT !== undefined
 if (!hasKit) console.log('Skipped: MLV_TEST_KIT does not name the kit that brings a real control plane of Kubernetes.')
 
+/** Suites that want pods which really run: root, 5 GiB of disk, images that are built first. */
+export const hasRealNode = hasKit && process.env.MLV_TEST_REAL_NODE !== undefined
+if (hasKit && !hasRealNode)
+  console.log('Skipped: suites on a node whose pods really run; MLV_TEST_REAL_NODE=1 asks for them.')
+
 export interface Cluster {
   readonly env: NodeJS.ProcessEnv
   /** The API server's, the first of ten. */

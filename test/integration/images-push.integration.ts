@@ -8,7 +8,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {Context} from '../../src/lib/context.js'
 import {buildImages, formatImages} from '../../src/lib/images/build-images.js'
 import {freePort} from '../_helpers/free-port.js'
-import {hasKit} from '../_helpers/kit.js'
+import {hasRealNode} from '../_helpers/kit.js'
 import {projectContext} from '../_helpers/project-context.js'
 import {writeFiles} from '../_helpers/temporary-folder.js'
 
@@ -16,7 +16,7 @@ const PASSWORD = 'correct horse battery'
 const HASH = 'jo:$2y$05$IQvuC6wW9HhQ/6zRIDY0CuZrXxgMkfZ.Yy6KmKwQGPfLSqDgHoKTi'
 
 // `.ci/run` installs buildah and the registry where there is a kit.
-describe.skipIf(!hasKit)('a real builder and a real registry', () => {
+describe.skipIf(!hasRealNode)('a real builder and a real registry', () => {
   let folder: string
   let registry: ChildProcess
   let repository: string

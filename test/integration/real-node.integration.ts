@@ -8,7 +8,7 @@ import {clusterTool} from '../../scripts/cluster-tools.mjs'
 import {createRayClient} from '../../src/lib/jobs/ray-client.js'
 import {Secret} from '../../src/lib/tools/secret.js'
 import {chartFolder, type Manifest} from '../_helpers/charts.js'
-import {hasKit} from '../_helpers/kit.js'
+import {hasRealNode} from '../_helpers/kit.js'
 import {type RealNode, startRealNode} from '../_helpers/real-node.js'
 
 const TOKEN = '0123456789abcdef0123456789abcdef'
@@ -30,7 +30,7 @@ def work():
 print("RESULT", json.dumps(ray.get(work.remote())))
 `
 
-describe.skipIf(!hasKit)('the images, in the pods of the charts on a node that really runs them', () => {
+describe.skipIf(!hasRealNode)('the images, in the pods of the charts on a node that really runs them', () => {
   let node: RealNode
   const tunnels: ChildProcess[] = []
 
