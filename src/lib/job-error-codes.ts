@@ -31,6 +31,11 @@ export const jobErrorCodes = {
     remedies: ['`mlv status` shows what runs.', '`mlv setup` starts what is missing; then `mlv jobs wait`.'],
   },
   MLV_JOB_NO_CODE: {exit: exitCodes.failed, meaning: 'The code of a job was not saved with its run.'},
+  MLV_JOB_STORAGE: {
+    exit: exitCodes.usage,
+    meaning: 'A job of several machines needs a place for checkpoints that all of them reach; the profile has none.',
+    remedies: ['Set `storage:` in mlv.yaml to an s3:// address, or to claim://NAME (a ReadWriteMany claim).'],
+  },
   MLV_DDP_FORM: {exit: exitCodes.usage, meaning: 'The processes of a training are not given as NODESxPROCS.'},
   MLV_SWEEP_PRESET: {exit: exitCodes.usage, meaning: 'The template has no such preset.'},
   MLV_SWEEP_SPACE: {exit: exitCodes.usage, meaning: 'A search space is empty, or not the one that a sweep began with.'},

@@ -59,9 +59,55 @@ describe.skipIf(!hasRealNode)('a team on a cluster whose pods really run', () =>
     expect(workers.length).toBeGreaterThan(0)
   }, 300_000)
 
+  it('refuses a sweep while its pods have no storage in common', async () => {
+    const {code, stderr} = await team.mlv('tune', 'digits-sweep', '--trials', '2')
+    expect(code).toBe(2)
+    expect(stderr).toContain('A sweep needs checkpoints that all its machines reach')
+  })
+
   it('searches with ten trials on the workers that there are', async () => {
-    const result = await team.json('tune', 'digits-sweep', '--trials', '10', '--set', 'epochs=1', '--name', 'search')
+    node.kubectl(
+      ['-n', 'team', 'apply', '-f', '-'],
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: {name: 'checkpoints'},
+        spec: {accessModes: ['ReadWriteMany'], resources: {requests: {storage: '1Gi'}}},
+      }),
+    )
+    const claim = ['--setting', 'storage=claim://checkpoints']
+    const again = await team.mlv('setup', ...claim)
+    expect(again.code, again.stderr).toBe(0)
+    const result = await team.json(
+      'tune',
+      ...claim,
+      'digits-sweep',
+      '--trials',
+      '10',
+      '--set',
+      'epochs=1',
+      '--name',
+      'search',
+    )
     expect(result, JSON.stringify(result)).toMatchObject({job: {state: 'succeeded'}})
+  }, 400_000)
+
+  it('goes on from the last checkpoint in the same run when the pod of a job is killed', async () => {
+    const claim = ['--setting', 'storage=claim://checkpoints']
+    const job = team.json('train', 'digits', '--name', 'killed', '--epochs', '60', ...claim)
+    const log = async () => (await team.mlv('jobs', 'logs', 'killed', ...claim)).stdout
+    const deadline = Date.now() + 120_000
+    let seen = ''
+    while (!/epoch +[3-9]\b/i.test(seen) && Date.now() < deadline) seen = await log()
+    const pods = get('pods', '-l', 'ray.io/node-type=worker').map(({metadata}: Json) => metadata.name)
+    node.kubectl(['-n', 'team', 'delete', 'pod', ...pods, '--grace-period=0', '--force'])
+    const result = await job
+    expect(result, JSON.stringify(result)).toMatchObject({job: {state: 'succeeded'}})
+    const text = await log()
+    expect(text).toMatch(/goes on from the last checkpoint/)
+    expect(text).toMatch(/Going on after epoch \d+ from its checkpoint/)
+    const runs = (await team.json('jobs', 'list', ...claim)).jobs.filter(({name}: Json) => name === 'killed')
+    expect(runs).toHaveLength(1)
   }, 400_000)
 
   it('is torn down with its data until nothing is left', async () => {

@@ -33,6 +33,7 @@ export async function submitJob(context: Context, platform: Platform, plan: JobP
     platform.jobs(),
     readOrigin(context, plan),
   ])
+  refuseSplitStorage(context, jobs, plan)
   const done = (run: Run, isNew: boolean): Submitted => {
     const name = run.tags[tags.name] ?? plan.name
     return {mlflow, ray, run, name, submissionId: plan.submissionId, isNew}
@@ -104,6 +105,22 @@ async function submitOnce(ray: RayClient, submission: Submission, runId: string)
     if (error instanceof RayError && error.status === 0 && (await isOurs().catch(() => false))) return true
     throw error
   }
+}
+
+/** The search itself and its trials, or the processes of one training, run in several pods and read each other's files. */
+function refuseSplitStorage({command, profile}: Context, {isStorageSplit}: JobsEndpoint, {kind}: JobPlan): void {
+  if (!isStorageSplit || kind === 'train') return
+  const what = kind === 'tune' ? 'A sweep' : 'A training on several processes'
+  throw new MlvError(
+    'MLV_JOB_STORAGE',
+    `${what} needs checkpoints that all its machines reach; profile ${profile.name} has no \`storage\`.`,
+    {
+      tryThis: [
+        'Set `storage: s3://my-bucket/checkpoints` or `storage: claim://NAME` in mlv.yaml, then:',
+        command('setup'),
+      ],
+    },
+  )
 }
 
 /** Refuses at once what would wait for ever. */

@@ -44,6 +44,8 @@ export interface JobsEndpoint {
   readonly credentialsFile: string
   /** A folder or an s3:// address; each job gets a folder of its name in it. */
   readonly storage: string
+  /** Whether each machine has a folder of its own there: then a job may use one machine only. */
+  readonly isStorageSplit?: boolean
 }
 
 /** Live addresses of a profile's platform. Each call checks that the thing answers; throws MLV_NOT_RUNNING when not. */

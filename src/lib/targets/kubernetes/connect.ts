@@ -67,6 +67,7 @@ export function connectCluster(context: Context): Connection {
         username: JOBS_USER,
         credentialsFile: `${CREDENTIALS_FOLDER}/${fileOfUser(JOBS_USER)}`,
         storage: claimOf(storage) === undefined ? (storage ?? POD_STORAGE) : CLAIM_FOLDER,
+        isStorageSplit: storage === undefined,
       }
     },
     async jobsUser() {
