@@ -88,6 +88,13 @@ describe.skipIf(!hasKit)('a profile on a cluster', () => {
     expect(stderr).toContain('Contexts: kit, kit-guest.')
   })
 
+  it('has the programs that it needs looked at by mlv doctor', async () => {
+    const {checks} = await jun.json('doctor')
+    const found = (id: string) => checks.find((check: Json) => check.id === id)
+    expect(found('kubectl')).toMatchObject({state: 'good'})
+    expect(found('helm')).toMatchObject({state: 'good', found: expect.stringMatching(/^v4\./)})
+  })
+
   it('is set up by one and found ready by another, whose folder is empty', async () => {
     await setUp(minji, '01', '02', '03', '07')
     const {phases} = await jun.json('status')

@@ -90,6 +90,8 @@ export interface Target {
   readonly name: string
   /** What this target builds in its own way: 01, 02, 03, 07. The others are the same on each (phases/). */
   readonly phases: readonly Phase[]
+  /** Programs on PATH that it cannot do without. */
+  readonly programs?: readonly string[]
   /** The lock and the record of the phases. */
   state(context: Context): StateStore
   /** Undefined where there is none, or none that can be read. */

@@ -12,6 +12,7 @@ import {clusterState} from './state.js'
 /** Any cluster in a kubeconfig. */
 export const kubernetesTarget: Target = {
   name: 'kubernetes',
+  programs: ['kubectl', 'helm'],
   phases: [preparePhase, clusterPhase, mlflowPhase, rayPhase],
   state: clusterState,
   readCredential,

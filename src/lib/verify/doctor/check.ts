@@ -26,6 +26,8 @@ export interface Check {
   readonly title: string
   readonly group: (typeof groups)[number]
   look(patient: Patient): Promise<Finding>
+  /** Whether it says anything for this profile; it does by default. */
+  isWanted?(patient: Patient): Promise<boolean>
   /** Mends what `look` found where nothing can be lost by it; says what was done, nothing where there was nothing. */
   mend?(patient: Patient): Promise<string | undefined>
 }

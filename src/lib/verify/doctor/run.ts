@@ -11,7 +11,9 @@ import {toolChecks} from './tools.js'
  * asked for by `isFixing`, and of that what is safe.
  */
 export async function examine(patient: Patient, {isFixing = false} = {}): Promise<DoctorResult> {
-  const checks = [...toolChecks, ...machineChecks, ...networkChecks, ...platformChecks]
+  const all = [...toolChecks, ...machineChecks, ...networkChecks, ...platformChecks]
+  const wanted = await Promise.all(all.map(async check => (await check.isWanted?.(patient)) ?? true))
+  const checks = all.filter((_, at) => wanted[at])
   const results = await Promise.all(checks.map(check => (isFixing ? mend(check, patient) : look(check, patient))))
   patient.context.signal.throwIfAborted()
   const count = (...states: string[]) => results.filter(({state}) => states.includes(state)).length

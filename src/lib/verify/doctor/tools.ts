@@ -3,6 +3,7 @@ import {join} from 'node:path'
 
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
+import {resolveTarget} from '../../targets/resolve.js'
 import {findPythons} from '../../tools/python.js'
 import type {Check, Finding} from './check.js'
 
@@ -34,7 +35,27 @@ export const toolChecks: readonly Check[] = [
       }
     },
   },
+  clusterTool('kubectl', ['version', '--client'], 'https://kubernetes.io/docs/tasks/tools/'),
+  clusterTool('helm', ['version', '--short'], 'https://helm.sh/docs/intro/install/'),
 ]
+
+/** Only for profiles whose target runs it. */
+function clusterTool(name: string, version: readonly string[], home: string): Check {
+  return {
+    id: name,
+    title: name,
+    group: 'Tools',
+    isWanted: async ({context}) => (await resolveTarget(context)).programs?.includes(name) ?? false,
+    async look({context}) {
+      try {
+        const {stdout} = await context.exec.read([name, ...version], {timeoutMs: VERSION_DEADLINE_MS})
+        return {state: 'good', found: stdout.trim().split('\n')[0] ?? ''}
+      } catch (error) {
+        return {state: 'bad', found: (error as Error).message, fix: [`Install ${name}: ${home}`]}
+      }
+    },
+  }
+}
 
 async function lookAtPython(context: Context): Promise<Finding> {
   const pythons = await findPythons(context)
