@@ -7,10 +7,15 @@ an exception, and starting another takes seconds.
 from __future__ import annotations
 
 import importlib
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from ray.tune import Trainable
+from ray.train._internal.session import (
+    _TrainingResult,  # pyright: ignore[reportPrivateUsage] -- what Trainable.save() has to give
+)
+from ray.tune import Checkpoint, Trainable
 
 from mlvision.search.trial import DataCache, Report, Task
 
@@ -45,11 +50,20 @@ class Trials(Trainable):
             said |= {"done": True, END: "finished"}
         return {"epoch": report.epoch, "seconds": report.seconds, "metrics": dict(report.metrics), **said}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Do nothing: a trial's own checkpoint is written before an epoch is reported."""
+    def save(self, checkpoint_dir: str | None = None) -> Any:  # noqa: ARG002
+        """Give Tune an empty folder: a trial's own checkpoint is written before an epoch is reported.
+
+        Tune's own way copies into its folder on the driver's machine, which a worker on another does not have.
+        """
+        return _TrainingResult(checkpoint=Checkpoint.from_directory(_nothing()), metrics=dict(self._last_result or {}))
+
+    def restore(self, checkpoint_path: Any) -> None:
+        """Take up Tune's counters; a trial looks for its own checkpoint when it begins."""
+        _nothing()
+        super().restore(checkpoint_path)
 
     def load_checkpoint(self, checkpoint: object) -> None:
-        """Do nothing: a trial looks for its own checkpoint when it begins."""
+        """Do nothing."""
 
     def _begin(self, config: dict[str, Any]) -> None:
         task = Task(**config["task"])
@@ -60,6 +74,13 @@ class Trials(Trainable):
         import torch
 
         torch.set_num_threads(max(1, int(cpus)))
+
+
+def _nothing() -> str:
+    """Give an empty folder that has the same path on every machine."""
+    folder = Path(tempfile.gettempdir(), "mlv-tune-nothing")
+    folder.mkdir(exist_ok=True)
+    return str(folder)
 
 
 def _runner(name: str) -> Any:
