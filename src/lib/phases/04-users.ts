@@ -6,10 +6,7 @@ import {createMlflowClient} from '../mlflow/client.js'
 import {MlflowError} from '../mlflow/mlflow-error.js'
 import {Secret} from '../tools/secret.js'
 import type {Phase, PhaseState} from '../types/phase.js'
-import type {MlflowEndpoint, Target} from '../types/target.js'
-
-/** Whom jobs sign in as. It has no grant but those on the experiments that jobs write to. */
-export const JOBS_USER = 'mlv-jobs'
+import {JOBS_USER, type MlflowEndpoint, type Target} from '../types/target.js'
 
 // 24 bytes are 32 characters, of letters, digits, - and _ only: they pass through every file and header as they are.
 const PASSWORD_BYTES = 24

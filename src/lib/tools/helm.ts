@@ -83,10 +83,7 @@ export function upgradeArgv(
     chart,
     '--install',
     ...(version === undefined ? [] : ['--version', version]),
-    '--kube-context',
-    kube.context,
-    '--namespace',
-    namespace,
+    ...at(kube, namespace),
     ...(upgrade.createNamespace ? ['--create-namespace'] : []),
     '--values',
     '-',
@@ -114,15 +111,7 @@ export async function upgradeRelease(
     // What it had made carries the release's name: the next upgrade takes it over, data and all.
     if (status.startsWith('pending-')) await kube.remove(`/api/v1/namespaces/${namespace}/secrets/${secret}`)
   }
-  await exec
-    .write(upgradeArgv(kube, namespace, upgrade, major), {
-      input: JSON.stringify(values),
-      timeoutMs: TIMEOUT_MS,
-      graceMs: 'forever',
-    })
-    .catch(error => {
-      throw helmError(kube, release, error)
-    })
+  await runHelm(exec, kube, release, upgradeArgv(kube, namespace, upgrade, major), JSON.stringify(values))
 }
 
 export function refuseForeign(
@@ -145,39 +134,26 @@ export function refuseForeign(
 }
 
 /** Goes back to the revision before; does not wait for pods. */
-export async function rollbackRelease(exec: Exec, kube: Kube, release: string, version: number): Promise<void> {
-  const argv = [
-    'helm',
-    'rollback',
-    release,
-    String(version),
-    '--kube-context',
-    kube.context,
-    '--namespace',
-    kube.namespace,
-  ]
-  await exec.write(argv as [string, ...string[]], {timeoutMs: TIMEOUT_MS, graceMs: 'forever'}).catch(error => {
-    throw helmError(kube, release, error)
-  })
+export function rollbackRelease(exec: Exec, kube: Kube, release: string, version: number): Promise<void> {
+  return runHelm(exec, kube, release, ['helm', 'rollback', release, String(version), ...at(kube, kube.namespace)])
 }
 
-export async function uninstallRelease(
+export function uninstallRelease(exec: Exec, kube: Kube, release: string, namespace = kube.namespace): Promise<void> {
+  return runHelm(exec, kube, release, ['helm', 'uninstall', release, ...at(kube, namespace), '--ignore-not-found'])
+}
+
+const at = ({context}: {context: string}, namespace: string) => ['--kube-context', context, '--namespace', namespace]
+
+/** Never killed: it would leave a pending revision. */
+async function runHelm(
   exec: Exec,
   kube: Kube,
   release: string,
-  namespace = kube.namespace,
+  argv: [string, ...string[]],
+  input?: string,
 ): Promise<void> {
-  const argv = [
-    'helm',
-    'uninstall',
-    release,
-    '--kube-context',
-    kube.context,
-    '--namespace',
-    namespace,
-    '--ignore-not-found',
-  ]
-  await exec.write(argv as [string, ...string[]], {timeoutMs: TIMEOUT_MS, graceMs: 'forever'}).catch(error => {
+  const options = {timeoutMs: TIMEOUT_MS, graceMs: 'forever', ...(input !== undefined && {input})} as const
+  await exec.write(argv, options).catch(error => {
     throw helmError(kube, release, error)
   })
 }

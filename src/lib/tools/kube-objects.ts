@@ -2,7 +2,7 @@ import {z} from 'zod'
 
 /** The parts of Kubernetes' objects that mlv reads. */
 
-export const metadataSchema = z.object({
+const metadata = z.object({
   name: z.string(),
   namespace: z.string().optional(),
   labels: z.record(z.string(), z.string()).optional(),
@@ -14,17 +14,15 @@ export const metadataSchema = z.object({
   finalizers: z.array(z.string()).optional(),
 })
 
-const metadata = metadataSchema
 const condition = z.object({
   type: z.string(),
   status: z.string(),
   reason: z.string().optional(),
   message: z.string().optional(),
 })
-export const conditionsOf = z.array(condition).default([])
+const conditionsOf = z.array(condition).default([])
 
 export const anySchema = z.looseObject({kind: z.string().optional(), metadata})
-export type AnyObject = z.output<typeof anySchema>
 
 export const namespaceSchema = z.object({metadata, status: z.object({phase: z.string().optional()}).optional()})
 export type Namespace = z.output<typeof namespaceSchema>
@@ -34,7 +32,6 @@ export const secretSchema = z.object({
   type: z.string().optional(),
   data: z.record(z.string(), z.string()).optional(),
 })
-export type SecretObject = z.output<typeof secretSchema>
 export const configMapSchema = z.object({metadata, data: z.record(z.string(), z.string()).optional()})
 
 const stateSchema = z.object({

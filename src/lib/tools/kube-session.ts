@@ -7,15 +7,14 @@ import type {z} from 'zod'
 import {MlvError} from '../errors.js'
 import type {Environment} from '../profile/env.js'
 import {type Background, startBackground} from './background.js'
-import {bodyOf, send} from './http.js'
+import {send, textOf} from './http.js'
 import {KubeError, kubeError, kubeErrorOf, unreachable} from './kube-error.js'
 import {type ClusterAccess, type ClusterAddress, kubectl} from './kubectl.js'
+import {digestOf} from './packages.js'
 import {openTunnel, type Tunnel} from './tunnel.js'
 
 export interface KubeRequest {
   readonly body?: object | undefined
-  /** Of a PATCH; a merge patch by default. */
-  readonly contentType?: string
   readonly timeoutMs?: number
 }
 
@@ -26,8 +25,8 @@ export interface Kube extends ClusterAccess, ClusterAddress {
   /** Throws KubeError for every answer that is no success. */
   call<T>(method: string, path: string, schema: z.ZodType<T>, request?: KubeRequest): Promise<T>
   /** Asks for an object to go; false where it is not there. */
-  remove(path: string, options?: object): Promise<boolean>
-  /** The body as it comes, for logs. */
+  remove(path: string): Promise<boolean>
+  /** The body as it comes, for logs that are followed. */
   stream(path: string): Promise<IncomingMessage>
   /** The API server's clock, as of its last answer: that of a laptop may be wrong. */
   now(): number
@@ -38,6 +37,7 @@ export interface Kube extends ClusterAccess, ClusterAddress {
 
 const START_MS = 20_000
 const REQUEST_MS = 30_000
+const STREAM_MS = 24 * 3_600_000
 const PORTS_FROM = 20_000
 const PORTS = 10_000
 
@@ -70,64 +70,39 @@ export async function openKube(options: SessionOptions): Promise<Kube> {
     throw error
   })
 
-  const request = async (method: string, path: string, {body, contentType, timeoutMs}: KubeRequest = {}) => {
-    const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json')
-    try {
-      const answer = await send(`http://localhost${path}`, {
-        method,
-        agent: false,
-        socketPath,
-        signal,
-        timeoutMs: timeoutMs ?? REQUEST_MS,
-        ...(body && {body: JSON.stringify(body)}),
-        headers: {accept: 'application/json', ...(body && {'content-type': type})},
-      })
-      const {date} = answer.headers
-      if (date) skewMs = Date.parse(date) - Date.now()
-      return answer
-    } catch (error) {
+  /** An answer that is a success, its body unread. */
+  const request = async (method: string, path: string, {body, timeoutMs}: KubeRequest = {}) => {
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+    const answer = await send(`http://localhost${path}`, {
+      method,
+      agent: false,
+      socketPath,
+      signal,
+      timeoutMs: timeoutMs ?? REQUEST_MS,
+      ...(body && {body: JSON.stringify(body)}),
+      headers: {accept: 'application/json', ...(body && {'content-type': type})},
+    }).catch((error: NodeJS.ErrnoException) => {
       signal.throwIfAborted()
-      const {code, message} = error as NodeJS.ErrnoException
-      throw new KubeError(
-        unreachable(access.context, address.server, code === 'ABORT_ERR' ? 'No answer in time' : message),
-        0,
-        '',
-      )
-    }
-  }
-  const call: Kube['call'] = async (method, path, schema, asks) => {
-    const answer = await request(method, path, asks)
-    const text = Buffer.from(await bodyOf(answer)).toString('utf8')
+      const words = error.code === 'ABORT_ERR' ? 'No answer in time' : error.message
+      throw new KubeError(unreachable(access.context, address.server, words), 0, '')
+    })
+    const {date} = answer.headers
+    if (date) skewMs = Date.parse(date) - Date.now()
     const status = answer.statusCode ?? 0
-    if (status >= 300) throw kubeError(asked, status, parsed(text))
-    return schema.parse(JSON.parse(text))
+    if (status >= 300) throw kubeError(asked, status, parsed(await textOf(answer)))
+    return answer
   }
+  const call: Kube['call'] = async (method, path, schema, asks) =>
+    schema.parse(JSON.parse(await textOf(await request(method, path, asks))))
   return {
     ...access,
     ...address,
     call,
     close,
     now: () => Date.now() + skewMs,
-    async get(path, schema) {
-      return call('GET', path, schema).catch(error => {
-        if (error instanceof KubeError && error.status === 404) return undefined
-        throw error
-      })
-    },
-    async remove(path, asks) {
-      const answer = await request('DELETE', path, {body: asks})
-      const text = Buffer.from(await bodyOf(answer)).toString('utf8')
-      const status = answer.statusCode ?? 0
-      if (status === 404) return false
-      if (status >= 300) throw kubeError(asked, status, parsed(text))
-      return true
-    },
-    async stream(path) {
-      const answer = await request('GET', path, {timeoutMs: 24 * 3_600_000})
-      const status = answer.statusCode ?? 0
-      if (status >= 300) throw kubeError(asked, status, parsed(Buffer.from(await bodyOf(answer)).toString('utf8')))
-      return answer
-    },
+    get: (path, schema) => call('GET', path, schema).catch(orUndefined),
+    remove: async path => (await request('DELETE', path).then(textOf).catch(orUndefined)) !== undefined,
+    stream: path => request('GET', path, {timeoutMs: STREAM_MS}),
     async tunnel(service, servicePort) {
       const key = `${service}:${servicePort}`
       const opened =
@@ -138,7 +113,7 @@ export async function openKube(options: SessionOptions): Promise<Kube> {
           environment,
           service,
           servicePort,
-          preferredPort: PORTS_FROM + (hash(`${address.server} ${access.namespace} ${key}`) % PORTS),
+          preferredPort: PORTS_FROM + (numberOf([address.server, access.namespace, key]) % PORTS),
         })
       tunnels.set(key, opened)
       opened.catch(() => tunnels.delete(key))
@@ -176,9 +151,11 @@ function parsed(text: string): unknown {
   }
 }
 
-/** FNV-1a: the same port for the same service on every day. */
-function hash(text: string): number {
-  let value = 0x811c9dc5
-  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0
-  return value
+/** What is not there is no error for whoever looks for it. */
+function orUndefined(error: unknown): undefined {
+  if (error instanceof KubeError && error.status === 404) return undefined
+  throw error
 }
+
+/** The same port for the same service on every day. */
+const numberOf = (parts: readonly string[]): number => Number.parseInt(digestOf(parts).slice(0, 8), 16)

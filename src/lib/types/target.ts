@@ -72,6 +72,9 @@ export interface Packages {
 
 export type ServiceName = 'mlflow' | 'ray'
 
+/** Whom jobs sign in to MLflow as. It has no grant but those on the experiments that jobs write to. */
+export const JOBS_USER = 'mlv-jobs'
+
 /** A name and password that setup made for a service. */
 export interface Credential {
   readonly username: string

@@ -3,9 +3,10 @@ import {anySchema, listOf} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import {Secret} from '../../tools/secret.js'
 import type {DestroyOptions, Kept, Phase, PhaseState, Step} from '../../types/phase.js'
+import {JOBS_USER} from '../../types/target.js'
 import {storePassword} from '../store-secret.js'
-import {saveBucket, usesBucket} from './bucket.js'
-import {corePath, JOBS_USER, LOCK, leasePath, namespaceOf, namespacePath, RECORD, SECRETS, userSecret} from './names.js'
+import {isBucket, saveBucket, usesBucket} from './bucket.js'
+import {corePath, LOCK, leasePath, namespaceOf, namespacePath, RECORD, SECRETS, userSecret} from './names.js'
 import {ensureNamespace, findNamespace, isOurNamespace} from './namespace.js'
 import {waitUntilGone} from './pods.js'
 import {completeSecret, credentialText, fileOfUser, makeKey, makePassword, readSecret, writeSecret} from './secrets.js'
@@ -156,7 +157,9 @@ async function kept(context: Context, {deleteData}: DestroyOptions): Promise<rea
     ...(deleteData || !isThere ? [] : [{what: 'keys and passwords', where: `namespace ${namespace}`, monthlyPrice: 0}]),
     ...(deleteData && isThere ? [{what: 'a namespace that mlv did not make', where: namespace, monthlyPrice: 0}] : []),
     ...(mlflow.store === undefined ? [] : [{what: 'runs and sign-ins', where: mlflow.store}]),
-    ...(mlflow.artifacts?.startsWith('s3://') ? [{what: 'models and files', where: mlflow.artifacts}] : []),
+    ...(mlflow.artifacts !== undefined && isBucket(mlflow.artifacts)
+      ? [{what: 'models and files', where: mlflow.artifacts}]
+      : []),
     ...(storage === undefined ? [] : [{what: 'checkpoints', where: storage}]),
   ]
 }

@@ -6,7 +6,7 @@ import {deploymentSchema, jobSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
 import {groupPath, RELEASES} from './names.js'
-import {lastLines, listPods, waitFor} from './pods.js'
+import {lastLines, listPods, waitFor, waitForPodsGone} from './pods.js'
 import {refuseSettings} from './refuse-settings.js'
 import {releaseState, releaseStep, uninstall} from './release.js'
 import {clusterState} from './state.js'
@@ -34,7 +34,7 @@ export const mlflowPhase: Phase = {
         plan: [`helm uninstall ${RELEASES.mlflow}`],
         async run(progress) {
           await uninstall(context, RELEASES.mlflow)
-          await podsGone(context, SELECTOR, progress)
+          await waitForPodsGone(context, SELECTOR, progress)
         },
       },
     ]
@@ -128,21 +128,6 @@ async function waitForServers(context: Context, progress: StepProgress): Promise
       const wanted = found.spec.replicas ?? 1
       const {readyReplicas = 0, replicas = 0, updatedReplicas = 0} = found.status
       return wanted > 0 && updatedReplicas >= wanted && readyReplicas >= wanted && replicas === updatedReplicas
-    },
-  })
-}
-
-/** Nothing of a release that was removed runs on. */
-export async function podsGone(context: Context, selector: string, progress: StepProgress): Promise<void> {
-  const kube = await context.kube()
-  await waitFor(context, {
-    what: 'The end of its pods',
-    selector: 'mlv.dev/none=none',
-    progress,
-    async isDone() {
-      const pods = await listPods(kube, selector, {withLeaving: true})
-      progress.update(`${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} left`)
-      return pods.length === 0
     },
   })
 }

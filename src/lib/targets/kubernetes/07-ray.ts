@@ -2,11 +2,10 @@ import type {Context} from '../../context.js'
 import type {Upgrade} from '../../tools/helm.js'
 import {rayClusterSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
-import {podsGone} from './03-mlflow.js'
 import {readBucket} from './bucket.js'
 import {RELEASES, rayClusterPath} from './names.js'
 import {operatorNamespace, operatorSteps, removeOperator} from './operator.js'
-import {isReady, listPods, waitFor, waitUntilGone} from './pods.js'
+import {isReady, listPods, waitFor, waitForPodsGone, waitUntilGone} from './pods.js'
 import {releaseState, releaseStep, uninstall} from './release.js'
 import {digestOfValues, rayValues, readChart} from './values.js'
 
@@ -37,7 +36,7 @@ export const rayPhase: Phase = {
         const kube = await context.kube()
         await uninstall(context, RELEASES.ray)
         await waitUntilGone(context, rayClusterPath(kube.namespace, RELEASES.ray), 'RayCluster ray', progress)
-        await podsGone(context, CLUSTER, progress)
+        await waitForPodsGone(context, CLUSTER, progress)
         await removeOperator(context)
       },
     },

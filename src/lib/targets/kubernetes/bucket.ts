@@ -12,7 +12,7 @@ export interface ClusterBucket {
   readonly hasKeys: boolean
 }
 
-const isBucket = (address: string | undefined): boolean => address?.startsWith('s3://') === true
+export const isBucket = (address: string | undefined): boolean => address?.startsWith('s3://') === true
 
 export function usesBucket({profile: {settings}}: Context): boolean {
   return isBucket(settings.mlflow.artifacts) || isBucket(settings.storage)

@@ -5,12 +5,11 @@ import {statusOf} from '../../tools/http.js'
 import {quantity, rayClusterSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import {Secret} from '../../tools/secret.js'
-import type {Connection, MachineShape} from '../../types/target.js'
+import {type Connection, JOBS_USER, type MachineShape} from '../../types/target.js'
 import {
   ADMIN,
   CLAIM_FOLDER,
   CREDENTIALS_FOLDER,
-  JOBS_USER,
   MLFLOW_PORT,
   RAY_HEAD,
   RAY_PORT,

@@ -43,8 +43,7 @@ export async function acquireLease(context: Context, command: string): Promise<L
   const identity = `${mine.user}@${mine.host}:${mine.pid}:${randomBytes(4).toString('hex')}`
   for (;;) {
     const found = await kube.get(leasePath(kube.namespace, LOCK), leaseSchema)
-    const holder = found && holderOf(found)
-    if (found && holder && (await isHeld(context, kube, found, holder))) throw lockedError(context, kube, holder)
+    const holder = await refuseHeld(context, kube, found)
     const written = await write(kube, found, identity, mine)
     if (!written) continue
     return hold(context, kube, {written, identity, mine, takenOverFrom: holder})
@@ -58,8 +57,14 @@ export async function ensureNoLease(context: Context): Promise<void> {
     if (error instanceof KubeError && error.status === 403) await checkRights(context, {needsOperator: false})
     throw error
   })
+  await refuseHeld(context, kube, found)
+}
+
+/** Gives whoever held it and let it run out. */
+async function refuseHeld(context: Context, kube: Kube, found: Lease | undefined): Promise<Holder | undefined> {
   const holder = found && holderOf(found)
   if (found && holder && (await isHeld(context, kube, found, holder))) throw lockedError(context, kube, holder)
+  return holder
 }
 
 function holderOf({metadata, spec}: Lease): Holder | undefined {

@@ -1,4 +1,5 @@
 import {createInterface} from 'node:readline'
+import {setTimeout as pause} from 'node:timers/promises'
 
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
@@ -36,7 +37,7 @@ export async function* readPodLog(
     }
     if (!follow) return
     context.signal.throwIfAborted()
-    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+    await pause(PAUSE_MS)
   }
 }
 

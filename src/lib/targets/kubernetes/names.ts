@@ -9,7 +9,6 @@ export const MLFLOW_PORT = 5000
 export const RAY_PORT = 8265
 export const RAY_HEAD = 'ray-head-svc'
 export const ADMIN = 'admin'
-export const JOBS_USER = 'mlv-jobs'
 export const PROFILE_LABEL = 'mlv.dev/profile'
 /** Where pods of Ray find the sign-in of jobs. */
 export const CREDENTIALS_FOLDER = '/etc/mlv/mlflow'

@@ -1,3 +1,4 @@
+import {setTimeout as pause} from 'node:timers/promises'
 import {z} from 'zod'
 
 import type {Context} from '../../context.js'
@@ -51,7 +52,7 @@ export async function operatorSteps(context: Context): Promise<Step[]> {
         await upgradeRelease(context.exec, kube, upgrade, NAMESPACE)
         while ((await rayKinds(kube)) === 'absent') {
           context.signal.throwIfAborted()
-          await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+          await pause(PAUSE_MS)
         }
       },
     },

@@ -1,6 +1,8 @@
+import {setTimeout as pause} from 'node:timers/promises'
+
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
-import {bodyOf} from '../../tools/http.js'
+import {textOf} from '../../tools/http.js'
 import {anySchema, eventSchema, listOf, type Pod, podSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import type {StepProgress} from '../../types/phase.js'
@@ -75,7 +77,7 @@ export async function lastLines(kube: Kube, pod: Pod): Promise<string[]> {
   const base = `${corePath(kube.namespace, 'pods', pod.metadata.name)}/log?container=${container}&tailLines=${LOG_LINES}`
   for (const path of restarted ? [`${base}&previous=true`, base] : [base]) {
     try {
-      const text = Buffer.from(await bodyOf(await kube.stream(path))).toString('utf8')
+      const text = await textOf(await kube.stream(path))
       if (text.trim() !== '') return text.trimEnd().split('\n')
     } catch {
       // A container that has not begun has no log.
@@ -96,7 +98,7 @@ export interface Waiting {
 export async function waitFor(context: Context, waiting: Waiting): Promise<void> {
   const {isDone, progress, selector} = waiting
   const kube = await context.kube()
-  const until = performance.now() + context.profile.settings.kubernetes.timeout * 60_000
+  const until = deadlineOf(context)
   for (;;) {
     context.signal.throwIfAborted()
     const done = await isDone()
@@ -110,7 +112,7 @@ export async function waitFor(context: Context, waiting: Waiting): Promise<void>
     const isLate = performance.now() > until
     if (failure || trouble?.isFinal || isLate) throw await notReady(context, waiting, {failure, isLate, pods, trouble})
     progress.update(trouble ? `${trouble.pod}: ${trouble.why}` : describe(pods))
-    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+    await pause(PAUSE_MS)
   }
 }
 
@@ -157,18 +159,42 @@ export async function waitUntilGone(
   progress: StepProgress,
 ): Promise<void> {
   const kube = await context.kube()
-  const until = performance.now() + context.profile.settings.kubernetes.timeout * 60_000
+  await waitForLeft(context, progress, `kubectl --context ${kube.context} get --raw ${path}`, async () => {
+    const found = await kube.get(path, anySchema)
+    const finalizers = found?.metadata.finalizers ?? []
+    return found && `${what}${finalizers.length > 0 ? `, held by ${finalizers.join(', ')}` : ''}`
+  })
+}
+
+/** Waits until nothing of a release that was removed runs on. */
+export async function waitForPodsGone(context: Context, selector: string, progress: StepProgress): Promise<void> {
+  const kube = await context.kube()
+  const look = `kubectl --context ${kube.context} -n ${kube.namespace} get pods -l ${selector}`
+  await waitForLeft(context, progress, look, async () => {
+    const {length} = await listPods(kube, selector, {withLeaving: true})
+    return length === 0 ? undefined : `${length} ${length === 1 ? 'pod' : 'pods'} left`
+  })
+}
+
+/** Until `left` has nothing more to name, with the deadline of everything that is waited for. */
+async function waitForLeft(
+  context: Context,
+  progress: StepProgress,
+  look: string,
+  left: () => Promise<string | undefined>,
+): Promise<void> {
+  const until = deadlineOf(context)
   for (;;) {
     context.signal.throwIfAborted()
-    const found = await kube.get(path, anySchema)
-    if (!found) return
-    const finalizers = found.metadata.finalizers ?? []
-    const held = finalizers.length > 0 ? `, held by ${finalizers.join(', ')}` : ''
+    const what = await left()
+    if (what === undefined) return
     if (performance.now() > until)
-      throw new MlvError('MLV_CLUSTER_WAIT', `${what} does not go away${held}.`, {
-        tryThis: [`kubectl --context ${kube.context} get --raw ${path}`, context.command('teardown')],
+      throw new MlvError('MLV_CLUSTER_WAIT', `Not all goes away: ${what}.`, {
+        tryThis: [look, context.command('teardown')],
       })
-    progress.update(`${what}${held}`)
-    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+    progress.update(what)
+    await pause(PAUSE_MS)
   }
 }
+
+const deadlineOf = ({profile}: Context): number => performance.now() + profile.settings.kubernetes.timeout * 60_000

@@ -1,10 +1,11 @@
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
+import {isBucket} from './bucket.js'
 
 /** What this profile asks of a cluster that has to be said before anything is built. */
 export function refuseSettings(context: Context): void {
   const {mlflow} = context.profile.settings
-  if (mlflow.store !== undefined && !mlflow.artifacts?.startsWith('s3://'))
+  if (mlflow.store !== undefined && !isBucket(mlflow.artifacts))
     throw new MlvError(
       'MLV_SETTINGS_VALUE',
       'On a cluster, several pods of MLflow share no folder: with mlflow.store it needs mlflow.artifacts at s3://….',

@@ -5,8 +5,9 @@ import {z} from 'zod'
 
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
-import type {ClusterBucket} from './bucket.js'
-import {BUCKET_FOLDER, CLAIM_FOLDER, CREDENTIALS_FOLDER, JOBS_USER, MLFLOW_PORT, SECRETS, userSecret} from './names.js'
+import {JOBS_USER} from '../../types/target.js'
+import {type ClusterBucket, isBucket} from './bucket.js'
+import {BUCKET_FOLDER, CLAIM_FOLDER, CREDENTIALS_FOLDER, MLFLOW_PORT, SECRETS, userSecret} from './names.js'
 
 export type Values = Readonly<Record<string, unknown>>
 
@@ -76,7 +77,7 @@ export async function rayValues(
     return {requests: amount, limits: amount}
   }
   const claim = claimOf(storage)
-  const hasBucket = bucket !== undefined && storage?.startsWith('s3://') === true
+  const hasBucket = bucket !== undefined && isBucket(storage)
   const values = {
     // The user of docker/train.Dockerfile; Ray's own image has another.
     ...(images.train !== undefined && {image: imageValues(images.train), runAsUser: 10001, runAsGroup: 10001}),

@@ -1,14 +1,12 @@
 import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
-import type {Connection} from '../../types/target.js'
+import {type Connection, JOBS_USER} from '../../types/target.js'
 import {RAY_TOKEN} from './02-cluster.js'
 import {ADMIN, isMlflowUp, mlflowUrl} from './03-mlflow.js'
 import {isRayUp, rayUrl} from './07-ray.js'
 import {fileOf, readCredential, readKey} from './credentials.js'
 import {readEnvironmentRecord} from './environment.js'
 import {layoutOf} from './layout.js'
-
-const JOBS_USER = 'mlv-jobs'
 
 /** The live addresses on this machine; each is asked before it is given. */
 export function connectLocal(context: Context): Connection {
