@@ -5,7 +5,8 @@ Usage: ``python bench/loop.py [--json FILE] [--repeats 5] [--networks compact_cn
 repeat runs the rivals one after the other in one process, with the same threads; medians count.
 
 - ``limit``: forward, backward and step of the same network on one resident batch that is normalised
-  already: no loop can be quicker.
+  already, and as large as the loop's own batches (which are even, so a little below ``--batch-size``): no
+  loop can be quicker.
 - ``usual``: what a tutorial would write: PIL images, torchvision transforms a picture at a time, a
   DataLoader, fp32, the same network, optimizer, rates and epochs. The quicker of 0 and 2 workers counts.
 - what recording in MLflow costs: see recorded.py.
@@ -105,10 +106,10 @@ def limit(config: TrainConfig, data: ImageData, steps: int) -> float:
     torch.manual_seed(config.seed)
     model = build_model(config.model, data).to(memory_format=torch.channels_last).train()
     optimizer = build_optimizer(config.optimizer, model)
-    images = ((data.train.images[: config.batch_size] - model.mean) * model.scale).contiguous(
-        memory_format=torch.channels_last
-    )
-    labels = data.train.labels[: config.batch_size]
+    count = len(data.train)
+    size = -(-count // -(-count // config.batch_size))
+    images = ((data.train.images[:size] - model.mean) * model.scale).contiguous(memory_format=torch.channels_last)
+    labels = data.train.labels[:size]
 
     def one() -> None:
         loss = functional.cross_entropy(model.network(images), labels, label_smoothing=0.05)

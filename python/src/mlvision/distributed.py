@@ -69,11 +69,19 @@ class Workers:
 
     def parts(self, model: nn.Module, images: Tensor, labels: Tensor, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Divide a batch; gradients of all parts add up here and are sent with the last one."""
+        if number == 1:
+            yield images, labels
+            return
         pairs = [*zip(images.tensor_split(number), labels.tensor_split(number), strict=True)]
         for pair in pairs[:-1]:
             with model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext():
                 yield pair
         yield pairs[-1]
+
+    def weigh(self, loss: Tensor, share: float) -> Tensor:
+        """Weigh the loss of a part that is ``share`` of a batch: the mean over processes is the batch's then."""
+        weight = share * self.world
+        return loss if weight == 1 else loss * weight
 
     def mine(self, number: int) -> slice:
         """Say which of ``number`` things in a row are this process's; every one is somebody's, none two's."""

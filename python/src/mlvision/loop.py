@@ -91,9 +91,9 @@ class Training:
                 with self.compute.autocast():
                     logits = self.network(x)
                 loss = functional.cross_entropy(logits.float(), y, label_smoothing=smoothing)
-                loss = loss * (len(y) / self.batches.size(state.step))
-                scaler.scale(loss * workers.world).backward()
-                state.loss_sum += loss.detach()
+                share = len(y) / self.batches.size(state.step)
+                scaler.scale(workers.weigh(loss, share)).backward()
+                state.loss_sum.add_(loss.detach(), alpha=share)
             scaler.step(optimizer)
             scaler.update()
             state.step += 1
