@@ -9,7 +9,8 @@ export default class Verify extends BaseCommand {
   static override summary = 'Prove by real actions that the platform works.'
 
   static override description = `Signs in, is refused, logs a run with a file and reads it back, registers a model, runs
-a job on Ray and loads a model there, writes to the disk. What the canaries make is removed again.
+a job on Ray and loads a model there, writes to the disk; on a cluster lets a worker come and go, and knocks at Ray from
+another namespace. What the canaries make is removed again.
 Ends with ${exitCodes.verifyFailed} when one of them fails.`
 
   static override examples = [

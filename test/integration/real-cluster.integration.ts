@@ -49,6 +49,22 @@ describe.skipIf(!hasRealNode)('a team on a cluster whose pods really run', () =>
     expect(await team.json('setup')).toMatchObject({outcome: 'unchanged'})
   })
 
+  it('proves what only a cluster has, and says what this one does not enforce', async () => {
+    const only = ['--only', 'no-grant,replicas,scaling,network-policy']
+    const {canaries} = await team.json('verify', ...only)
+    const found = (id: string) => canaries.find((one: Json) => one.id === id)
+    expect(found('no-grant'), JSON.stringify(canaries)).toMatchObject({state: 'passed'})
+    expect(found('replicas')).toMatchObject({state: 'skipped', detail: 'one pod of MLflow is ready'})
+    // Workers that earlier proofs left behind count too.
+    expect(['passed', 'skipped']).toContain(found('scaling').state)
+    expect(found('network-policy')).toMatchObject({state: 'warned', detail: expect.stringContaining('not enforced')})
+    const wanted = await team.mlv('verify', '--only', 'network-policy', '--setting', 'network_policy=required')
+    expect(wanted.code).toBe(11)
+    expect(node.kubectl(['get', 'namespaces', '-o', 'name'])).not.toMatch(/mlv-verify.*[\s\S]*Active/)
+    const gone = node.kubectl(['-n', 'team', 'get', 'jobs', '-o', 'name'])
+    expect(gone).not.toContain('mlv-verify')
+  }, 600_000)
+
   it('trains digits in a worker pod, never on the head, and registers the model in its MLflow', async () => {
     const result = await team.json('train', 'digits', '--name', 'first', '--epochs', '2', '--register', 'digits')
     expect(result, JSON.stringify(result)).toMatchObject({job: {state: 'succeeded', exit_code: 0}})

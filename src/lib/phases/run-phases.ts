@@ -66,7 +66,8 @@ async function applyAfter(
       task.skip(`${why}; it is not part of this run`)
       return {outcome: 'waiting', why, steps: []}
     }
-    if (state.kind === 'drifted') task.update(why)
+    // Said for good: what changes from what to what, and what somebody had changed by hand.
+    if (state.kind === 'drifted') task.stage(why)
     const steps = await runSteps(options, phase, task, await phase.apply(context))
     await options.state.write(`${phase.id}.built`, builtSchema, {at: new Date().toISOString()})
     const detail = await proveReady(context, phase)

@@ -49,6 +49,10 @@ export const clusterSettings = {
     })
     .prefault({})
     .meta({description: 'The cluster; only for target kubernetes.', target: 'kubernetes'}),
+  network_policy: z.enum(['preferred', 'required']).default('preferred').meta({
+    description: 'Whether `mlv verify` fails or only warns where the cluster enforces no NetworkPolicy.',
+    target: 'kubernetes',
+  }),
   workers: z
     .strictObject(group({max: 10, cpus: 4, memory: '8Gi'}))
     .prefault({})

@@ -33,7 +33,11 @@ function describe({context, server}: Asked, status: number, message: string): Ml
   if (status === 401)
     return new MlvError('MLV_CLUSTER_SIGN_IN', `The cluster of context ${context} does not accept its sign-in.`, {
       details: [words],
-      tryThis: [`kubectl --context ${context} auth whoami`, `kubectl config get-contexts ${context}`],
+      tryThis: [
+        'Sign in again as the cluster wants it (aws sso login, gcloud auth login, az login, a new kubeconfig).',
+        `kubectl --context ${context} auth whoami`,
+        `kubectl config get-contexts ${context}`,
+      ],
     })
   if (status === 403)
     return new MlvError('MLV_CLUSTER_FORBIDDEN', `The user of context ${context} may not do that.`, {

@@ -68,6 +68,25 @@ export const podSchema = z.object({
 })
 export type Pod = z.output<typeof podSchema>
 
+/** A pod as a template for another one on its network. */
+export const headPodSchema = z.object({
+  metadata,
+  spec: z.object({
+    nodeName: z.string().optional(),
+    securityContext: z.looseObject({}).optional(),
+    imagePullSecrets: z.array(z.looseObject({})).optional(),
+    tolerations: z.array(z.looseObject({})).optional(),
+    containers: z.array(
+      z.object({
+        image: z.string().optional(),
+        imagePullPolicy: z.string().optional(),
+        securityContext: z.looseObject({}).optional(),
+      }),
+    ),
+  }),
+  status: z.object({podIP: z.string().optional()}),
+})
+
 export const eventSchema = z.object({
   type: z.string().optional(),
   reason: z.string().optional(),
@@ -79,7 +98,12 @@ export const eventSchema = z.object({
 
 export const deploymentSchema = z.object({
   metadata: metadata.extend({generation: z.number().optional()}),
-  spec: z.object({replicas: z.number().optional()}),
+  spec: z.object({
+    replicas: z.number().optional(),
+    template: z
+      .object({spec: z.object({containers: z.array(z.object({name: z.string(), image: z.string().optional()}))})})
+      .optional(),
+  }),
   status: z
     .object({
       observedGeneration: z.number().optional(),
@@ -112,7 +136,10 @@ const groupSchema = z.object({
 })
 export const rayClusterSchema = z.object({
   metadata,
-  spec: z.object({workerGroupSpecs: z.array(groupSchema).default([])}),
+  spec: z.object({
+    autoscalerOptions: z.object({idleTimeoutSeconds: z.number().optional()}).optional(),
+    workerGroupSpecs: z.array(groupSchema).default([]),
+  }),
   status: z
     .object({
       state: z.string().optional(),

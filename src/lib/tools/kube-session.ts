@@ -30,8 +30,8 @@ export interface Kube extends ClusterAccess, ClusterAddress {
   stream(path: string): Promise<IncomingMessage>
   /** The API server's clock, as of its last answer: that of a laptop may be wrong. */
   now(): number
-  /** The port of this machine that leads to a service; one tunnel for all who ask. */
-  tunnel(service: string, servicePort: number): Promise<number>
+  /** The port of this machine that leads to `service/NAME` or `pod/NAME`; one tunnel for all who ask. */
+  tunnel(to: string, remotePort: number): Promise<number>
   close(): Promise<void>
 }
 
@@ -103,16 +103,16 @@ export async function openKube(options: SessionOptions): Promise<Kube> {
     get: (path, schema) => call('GET', path, schema).catch(orUndefined),
     remove: async path => (await request('DELETE', path).then(textOf).catch(orUndefined)) !== undefined,
     stream: path => request('GET', path, {timeoutMs: STREAM_MS}),
-    async tunnel(service, servicePort) {
-      const key = `${service}:${servicePort}`
+    async tunnel(to, remotePort) {
+      const key = `${to}:${remotePort}`
       const opened =
         tunnels.get(key) ??
         openTunnel({
           access,
           asked,
           environment,
-          service,
-          servicePort,
+          to,
+          remotePort,
           preferredPort: PORTS_FROM + (numberOf([address.server, access.namespace, key]) % PORTS),
         })
       tunnels.set(key, opened)

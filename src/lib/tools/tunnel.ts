@@ -17,8 +17,9 @@ export interface TunnelOptions {
   readonly access: ClusterAccess
   readonly asked: Asked
   readonly environment: Environment
-  readonly service: string
-  readonly servicePort: number
+  /** `service/NAME` or `pod/NAME`. */
+  readonly to: string
+  readonly remotePort: number
   /** Taken where it is free, so that an address can be opened again. */
   readonly preferredPort: number
 }
@@ -37,8 +38,8 @@ export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
         '--address=127.0.0.1',
         // Else it waits a minute for a pod that may never come.
         '--pod-running-timeout=1s',
-        `service/${options.service}`,
-        `${port || ''}:${options.servicePort}`,
+        options.to,
+        `${port || ''}:${options.remotePort}`,
       ),
       options.environment,
     )
@@ -77,10 +78,10 @@ export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
   }
 }
 
-function tunnelError({access, asked, service}: TunnelOptions, words: string): MlvError {
+function tunnelError({access, asked, to}: TunnelOptions, words: string): MlvError {
   return (
     kubeErrorOf(asked, words) ??
-    new MlvError('MLV_TUNNEL', `No tunnel to ${service} in ${access.namespace} could be opened.`, {
+    new MlvError('MLV_TUNNEL', `No tunnel to ${to} in ${access.namespace} could be opened.`, {
       details: words.trim().split('\n').slice(-3).filter(Boolean),
       tryThis: [`kubectl --context ${access.context} -n ${access.namespace} get pods,services`],
     })

@@ -2,6 +2,7 @@ import type {Context} from '../context.js'
 import type {Secret} from '../tools/secret.js'
 import type {Phase, StepProgress} from './phase.js'
 import type {StateStore} from './state.js'
+import type {Traces} from './traces.js'
 
 export interface MlflowEndpoint {
   /** Without a trailing slash. */
@@ -48,6 +49,22 @@ export interface JobsEndpoint {
   readonly isStorageSplit?: boolean
 }
 
+/** The workers of Ray that need no GPU, which come and go with the work. */
+export interface Fleet {
+  /** Machines that there are now, those with GPUs too. */
+  readonly machines: number
+  /** How many more of them there may be. */
+  readonly room: number
+  /** After how many seconds without work one is taken away. */
+  readonly idleSeconds: number
+}
+
+/** What two strangers saw of Ray's ports: one where Ray is at home, one from elsewhere on the same network. */
+export type Knock =
+  | {readonly inside: readonly number[]; readonly outside: readonly number[]}
+  /** Why nobody could knock: a sentence. */
+  | {readonly cannot: string}
+
 /** Live addresses of a profile's platform. Each call checks that the thing answers; throws MLV_NOT_RUNNING when not. */
 export interface Connection {
   /** Whether the addresses end with the command, as tunnels do. */
@@ -57,6 +74,12 @@ export interface Connection {
   jobs(): Promise<JobsEndpoint>
   /** What jobs sign in with; read here, where `credentialsFile` may lie elsewhere. */
   jobsUser(): Promise<Credential>
+  /** The addresses of the single servers behind MLflow's; absent where there can be but one. */
+  mlflowServers?(): Promise<readonly string[]>
+  /** Absent where nothing grows. */
+  fleet?(): Promise<Fleet>
+  /** Knocks at Ray's ports; what is made for it is called by `name`. Absent where there is no network between strangers. */
+  knock?(name: string, bench: {readonly signal: AbortSignal; readonly traces: Traces}): Promise<Knock>
   close(): Promise<void>
 }
 

@@ -1,5 +1,6 @@
 import type {Context} from '../context.js'
 import type {Connection} from '../types/target.js'
+import type {Traces} from '../types/traces.js'
 
 /** In the order in which they are shown. */
 export const canaryIds = [
@@ -7,11 +8,15 @@ export const canaryIds = [
   'foreign-host',
   'tracking',
   'jobs-user',
+  'no-grant',
+  'replicas',
   'registry',
   'disk',
   'ray-sign-in',
   'ray-job',
   'model',
+  'scaling',
+  'network-policy',
 ] as const
 
 export type CanaryId = (typeof canaryIds)[number]
@@ -28,15 +33,17 @@ export interface Bench {
   /** Ends a canary: its own deadline, or Ctrl-C. */
   readonly signal: AbortSignal
   readonly traces: Traces
+  /** Whether minutes may be spent on what happens by itself. */
+  readonly isPatient: boolean
   /** What several canaries need: made by the first that asks, awaited by the others. */
   share<T>(key: string, make: () => Promise<T>): Promise<T>
 }
 
-/** What has to be removed again, newest first, also after a failure or Ctrl-C. */
-export interface Traces {
-  /** Call it before the thing is made: one that is not there is no error. */
-  add(what: string, remove: (signal: AbortSignal) => Promise<void>): void
-}
+/**
+ * One line of what was seen; `warning` where it is less than the title promises and nothing is broken, `skipped` where
+ * there is nothing to prove.
+ */
+export type Seen = string | {readonly warning: string} | {readonly skipped: string}
 
 /** One real action that proves that something works. */
 export interface Canary {
@@ -45,14 +52,16 @@ export interface Canary {
   readonly title: string
   readonly scope: VerifyScope
   readonly deadlineSeconds: number
-  /** Returns one line of what was seen; throws with one sentence when it is not as the title says. */
-  run(bench: Bench): Promise<string>
+  /** Whether this platform has what it is about; it has by default. */
+  isWanted?(connection: Connection): boolean
+  /** Throws with one sentence when it is not as the title says. */
+  run(bench: Bench): Promise<Seen>
 }
 
 export interface CanaryResult {
   readonly id: CanaryId | 'traces'
   readonly title: string
-  readonly state: 'passed' | 'failed'
+  readonly state: 'passed' | 'warned' | 'skipped' | 'failed'
   readonly seconds: number
   readonly detail: string
   readonly try_this: readonly string[]
@@ -62,6 +71,8 @@ export interface VerifyResult {
   readonly profile: string
   readonly scope: VerifyScope
   readonly passed: number
+  readonly warned: number
+  readonly skipped: number
   readonly failed: number
   readonly seconds: number
   readonly canaries: readonly CanaryResult[]

@@ -4,11 +4,15 @@ import type {VerifyResult} from './canary.js'
 export function junitXml(result: VerifyResult): string {
   const cases = result.canaries.map(({detail, id, seconds, state, title}) => {
     const open = `    <testcase classname="mlv.verify.${attribute(id)}" name="${attribute(title)}" time="${seconds.toFixed(3)}"`
-    return state === 'passed'
-      ? `${open}>\n      <system-out>${content(detail)}</system-out>\n    </testcase>`
-      : `${open}>\n      <failure message="${attribute(detail)}"/>\n    </testcase>`
+    const inside = {
+      failed: `<failure message="${attribute(detail)}"/>`,
+      skipped: `<skipped message="${attribute(detail)}"/>`,
+      passed: `<system-out>${content(detail)}</system-out>`,
+      warned: `<system-out>warning: ${content(detail)}</system-out>`,
+    }
+    return `${open}>\n      ${inside[state]}\n    </testcase>`
   })
-  const counts = `tests="${result.canaries.length}" failures="${result.failed}" errors="0" time="${result.seconds.toFixed(3)}"`
+  const counts = `tests="${result.canaries.length}" failures="${result.failed}" errors="0" skipped="${result.skipped}" time="${result.seconds.toFixed(3)}"`
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${counts}>`,

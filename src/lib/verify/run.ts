@@ -4,7 +4,7 @@ import type {Context} from '../context.js'
 import {describeFileError, MlvError} from '../errors.js'
 import type {Connection} from '../types/target.js'
 import {canaries} from './canaries/all.js'
-import type {Bench, Canary, CanaryId, CanaryResult, VerifyResult, VerifyScope} from './canary.js'
+import type {Bench, Canary, CanaryId, CanaryResult, Seen, VerifyResult, VerifyScope} from './canary.js'
 import {createTraces} from './traces.js'
 
 export interface VerifyOptions {
@@ -13,16 +13,20 @@ export interface VerifyOptions {
   readonly scope: VerifyScope
   /** Only these canaries; all of the scope by default. */
   readonly only?: readonly CanaryId[] | undefined
+  /** Whether to wait minutes for what happens by itself, such as a worker that goes. */
+  readonly isPatient?: boolean
 }
 
 /** Runs the canaries, all at once, and removes what they made. Returns their results; a failed one does not throw. */
 export async function verifyProfile(options: VerifyOptions): Promise<VerifyResult> {
-  const {context, scope} = options
+  const {connection, context, isPatient = false, scope} = options
   const began = performance.now()
   const traces = createTraces()
   const name = `mlv-verify-${randomBytes(4).toString('hex')}`
   const chosen = canaries.filter(
-    canary => (scope === 'all' || canary.scope === 'core') && (options.only?.includes(canary.id) ?? true),
+    canary =>
+      (scope === 'all' || canary.scope === 'core') &&
+      (options.only?.includes(canary.id) ?? canary.isWanted?.(connection) ?? true),
   )
   const share = createShare()
   const board = context.reporter.tasks()
@@ -30,9 +34,11 @@ export async function verifyProfile(options: VerifyOptions): Promise<VerifyResul
     chosen.map(async canary => {
       const task = board.add(canary.title)
       task.start()
-      const result = await runCanary(canary, {...options, name, traces, share})
-      if (result.state === 'passed') task.succeed(result.detail)
-      else task.fail(result.detail)
+      const result = await runCanary(canary, {context, connection, isPatient, name, traces, share})
+      if (result.state === 'failed') task.fail(result.detail)
+      else if (result.state === 'skipped') task.skip(result.detail)
+      else
+        task.succeed(result.state === 'warned' ? `${context.reporter.symbols.warning} ${result.detail}` : result.detail)
       return result
     }),
   )
@@ -41,12 +47,14 @@ export async function verifyProfile(options: VerifyOptions): Promise<VerifyResul
   await board.close()
   context.signal.throwIfAborted()
   if (left.length > 0) results.push(tracesResult(left, context))
-  const failed = results.filter(({state}) => state === 'failed').length
+  const count = (wanted: CanaryResult['state']) => results.filter(({state}) => state === wanted).length
   return {
     profile: context.profile.name,
     scope,
-    passed: results.length - failed,
-    failed,
+    passed: count('passed'),
+    warned: count('warned'),
+    skipped: count('skipped'),
+    failed: count('failed'),
     seconds: secondsSince(began),
     canaries: results,
   }
@@ -82,14 +90,21 @@ async function runCanary(canary: Canary, bench: Omit<Bench, 'signal'>): Promise<
   const deadline = AbortSignal.timeout(canary.deadlineSeconds * 1000)
   const signal = AbortSignal.any([bench.context.signal, deadline])
   try {
-    const detail = await canary.run({...bench, signal})
-    return {id, title, state: 'passed', seconds: secondsSince(began), detail, try_this: []}
+    const seen = canary.isWanted?.(bench.connection) === false ? NOTHING : await canary.run({...bench, signal})
+    return {id, title, ...stateOf(seen), seconds: secondsSince(began), try_this: []}
   } catch (thrown) {
     const error = describeFileError(thrown, bench.context.stateDir)
     const detail = deadline.aborted ? `no answer within ${canary.deadlineSeconds} s` : sentence(error)
     const tryThis = error instanceof MlvError ? error.tryThis : []
     return {id, title, state: 'failed', seconds: secondsSince(began), detail, try_this: tryThis}
   }
+}
+
+const NOTHING = {skipped: 'this target has nothing of the kind'}
+
+function stateOf(seen: Seen): Pick<CanaryResult, 'detail' | 'state'> {
+  if (typeof seen === 'string') return {state: 'passed', detail: seen}
+  return 'warning' in seen ? {state: 'warned', detail: seen.warning} : {state: 'skipped', detail: seen.skipped}
 }
 
 function createShare(): Bench['share'] {

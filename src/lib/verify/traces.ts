@@ -1,4 +1,4 @@
-import type {Traces} from './canary.js'
+import type {Traces} from '../types/traces.js'
 
 const REMOVE_DEADLINE_MS = 30_000
 

@@ -21,7 +21,7 @@ export async function verify({context, junit, only}: VerifyCommandOptions): Prom
   try {
     // Says at once that there is no platform, instead of once for each canary.
     await connection.mlflow()
-    const result = await verifyProfile({context, connection, scope: 'all', only})
+    const result = await verifyProfile({context, connection, scope: 'all', only, isPatient: true})
     if (junit !== undefined) await writeFileAtomic(resolve(context.cwd, junit), junitXml(result), 0o644)
     return result
   } finally {
@@ -30,12 +30,17 @@ export async function verify({context, junit, only}: VerifyCommandOptions): Prom
 }
 
 /** The verdict and, for each canary that failed, what helps; the canaries themselves were shown while they ran. */
-export function formatVerify({canaries, failed, passed, seconds}: VerifyResult): string {
+export function formatVerify({canaries, failed, passed, seconds, skipped, warned}: VerifyResult): string {
   const time = `${seconds.toFixed(1)} s`
-  if (failed === 0) return `${passed} canaries passed in ${time}; what they made is removed.`
+  const others = [
+    ...(warned === 0 ? [] : [`${warned} with a warning`]),
+    ...(skipped === 0 ? [] : [`${skipped} with nothing to prove here`]),
+  ]
+  const beside = others.map(what => `, ${what}`).join('')
+  if (failed === 0) return `${passed} canaries passed${beside} in ${time}; what they made is removed.`
   const helps = [...new Set(canaries.flatMap(canary => canary.try_this))]
   return [
-    `${failed} of ${failed + passed} canaries failed (${time}):`,
+    `${failed} of ${canaries.length} canaries failed (${time}):`,
     ...canaries.filter(({state}) => state === 'failed').map(({detail, title}) => `  ${title}: ${detail}`),
     ...(helps.length > 0 ? ['', 'Try this:', ...helps.map(line => `  ${line}`)] : []),
   ].join('\n')

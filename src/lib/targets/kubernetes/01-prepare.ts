@@ -5,7 +5,7 @@ import {helmVersion} from '../../tools/helm.js'
 import type {Phase, PhaseState} from '../../types/phase.js'
 import {checkRights, checkVersions} from './access.js'
 import {namespaceOf} from './names.js'
-import {ensureNamespace, rayKinds} from './namespace.js'
+import {ensureNamespace, rayKinds, refuseOldRayKinds} from './namespace.js'
 import {refuseSettings} from './refuse-settings.js'
 import {clusterState} from './state.js'
 
@@ -33,6 +33,7 @@ export const preparePhase: Phase = {
             rayKinds(kube),
             helmVersion(context.exec),
           ])
+          if (kinds === 'served') await refuseOldRayKinds(kube)
           await checkRights(context, {needsOperator: kinds === 'absent'})
           await ensureNamespace(context)
           const record = {server: kube.server, kubernetes, mlv: context.version}

@@ -6,6 +6,8 @@ import {quantity, rayClusterSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import {Secret} from '../../tools/secret.js'
 import {type Connection, JOBS_USER, type MachineShape} from '../../types/target.js'
+import {readFleet, readServers} from './fleet.js'
+import {knockAtRay} from './knock.js'
 import {
   ADMIN,
   CLAIM_FOLDER,
@@ -33,7 +35,7 @@ export function connectCluster(context: Context): Connection {
     })
   const reach = async (what: string, service: string, port: number, isUp: (url: string) => Promise<boolean>) => {
     const kube = await context.kube()
-    const local = await kube.tunnel(service, port).catch(error => {
+    const local = await kube.tunnel(`service/${service}`, port).catch(error => {
       throw error instanceof MlvError && error.code === 'MLV_TUNNEL' ? notRunning(what, error) : error
     })
     const url = `http://127.0.0.1:${local}`
@@ -74,6 +76,13 @@ export function connectCluster(context: Context): Connection {
       if (!credential) throw notRunning('MLflow')
       return credential
     },
+    async mlflowServers() {
+      const [kube, pods] = await Promise.all([context.kube(), readServers(context)])
+      const ports = await Promise.all(pods.map(name => kube.tunnel(`pod/${name}`, MLFLOW_PORT)))
+      return ports.map(port => `http://127.0.0.1:${port}`)
+    },
+    fleet: () => readFleet(context),
+    knock: (name, bench) => knockAtRay(context, name, bench),
     // Tunnels are the session's: the next connection of the same command finds them open.
     close: async () => undefined,
   }

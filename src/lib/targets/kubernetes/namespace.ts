@@ -23,6 +23,29 @@ export async function rayKinds(kube: Kube): Promise<'served' | 'absent'> {
   )
 }
 
+const specSchema = z.object({properties: z.object({spec: z.object({properties: z.record(z.string(), z.unknown())})})})
+const openApiSchema = z.object({
+  components: z.object({schemas: z.object({'io.ray.v1.RayCluster': specSchema.optional().catch(undefined)})}),
+})
+
+/** An older kind drops in silence what it does not know: of a RayCluster it would drop the sign-in. */
+export async function refuseOldRayKinds(kube: Kube): Promise<void> {
+  // Who may look into one namespace only may read this, too; the CRD itself takes a right of its own.
+  const found = await kube.get('/openapi/v3/apis/ray.io/v1', openApiSchema).catch(() => undefined)
+  const fields = found?.components.schemas['io.ray.v1.RayCluster']?.properties.spec.properties
+  if (fields === undefined || 'authOptions' in fields) return
+  throw new MlvError(
+    'MLV_CLUSTER_VERSION',
+    "The cluster has KubeRay's kinds in a version older than 1.6: Ray would run without its token. mlv leaves them alone.",
+    {
+      tryThis: [
+        `kubectl --context ${kube.context} get crd rayclusters.ray.io`,
+        "Ask whoever runs the cluster to upgrade KubeRay's operator and its CRDs to 1.6.",
+      ],
+    },
+  )
+}
+
 /** Undefined where it is not there; `unknown` for whoever may only look into it, as is usual. */
 export async function findNamespace(kube: Kube): Promise<Namespace | 'unknown' | undefined> {
   return kube.get(namespacePath(kube.namespace), namespaceSchema).catch(error => {

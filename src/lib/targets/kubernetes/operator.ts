@@ -7,7 +7,7 @@ import {readRevisions, type Upgrade, uninstallRelease, upgradeArgv, upgradeRelea
 import {anySchema, deploymentSchema, listOf} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import type {Step} from '../../types/phase.js'
-import {rayKinds} from './namespace.js'
+import {rayKinds, refuseOldRayKinds} from './namespace.js'
 import {digestOfValues} from './values.js'
 
 const RELEASE = 'kuberay-operator'
@@ -16,11 +16,24 @@ const PAUSE_MS = 500
 
 /** The namespace that KubeRay's operator runs in; undefined where it runs outside the cluster, or nowhere. */
 export async function operatorNamespace(kube: Kube): Promise<string | undefined> {
+  return (await findOperator(kube))?.metadata.namespace
+}
+
+/** One of another minor version may do well; who looks for a cause has to know of it. */
+async function warnOfOther(context: Context, kube: Kube): Promise<void> {
+  const image = (await findOperator(kube))?.spec.template?.spec.containers[0]?.image ?? ''
+  const [, version, minor] = /:v?((\d+\.\d+)\.\d+)/.exec(image) ?? []
+  const known = context.profile.settings.charts.kuberayVersion
+  if (version === undefined || minor === undefined || known.startsWith(`${minor}.`)) return
+  context.reporter.warn(`KubeRay's operator on this cluster is ${version}; mlv was tried with ${known}.`)
+}
+
+async function findOperator(kube: Kube) {
   const selector = encodeURIComponent('app.kubernetes.io/name=kuberay-operator')
   const path = `/apis/apps/v1/deployments?labelSelector=${selector}`
   // Whoever may look into one namespace only takes the usual one for granted.
   const found = await kube.get(path, listOf(deploymentSchema)).catch(() => undefined)
-  return found?.items[0]?.metadata.namespace
+  return found?.items[0]
 }
 
 /** Installs the operator where KubeRay's kinds are not served; one that serves already is used and never touched. */
@@ -45,8 +58,10 @@ export async function operatorSteps(context: Context): Promise<Step[]> {
       async run(progress) {
         const kube = await context.kube()
         const [kinds, ours] = await Promise.all([rayKinds(kube), ownRevisions(kube)])
+        if (kinds === 'served') await refuseOldRayKinds(kube)
         if (kinds === 'served' && (ours.length === 0 || ours[0]?.status === 'deployed')) {
           progress.update('one that serves already is used')
+          await warnOfOther(context, kube)
           return
         }
         await upgradeRelease(context.exec, kube, upgrade, NAMESPACE)

@@ -28,11 +28,18 @@ export async function releaseState(
   if (!newest) return {kind: 'absent'}
   if (newest.status.startsWith('pending-')) return {kind: 'drifted', why: `Helm was cut off (${newest.status})`}
   if (newest.status !== 'deployed') return {kind: 'drifted', why: `its release is ${newest.status}`}
-  if (newest.config !== wanted.config) return {kind: 'drifted', why: 'its settings or its version have changed'}
   const edits = await handEdits(kube, newest)
-  if (edits.length === 0) return undefined
+  const byHand = edits.length === 0 ? undefined : changedByHand(edits)
+  if (newest.config !== wanted.config) {
+    const why = ['its settings or its version have changed', byHand].filter(Boolean).join('; ')
+    return {kind: 'drifted', why}
+  }
+  return byHand === undefined ? undefined : {kind: 'drifted', why: byHand}
+}
+
+function changedByHand(edits: readonly string[]): string {
   const more = edits.length > SHOWN_EDITS ? `, and ${edits.length - SHOWN_EDITS} more` : ''
-  return {kind: 'drifted', why: `changed by hand: ${edits.slice(0, SHOWN_EDITS).join('; ')}${more}`}
+  return `changed by hand: ${edits.slice(0, SHOWN_EDITS).join('; ')}${more}`
 }
 
 export interface ReleaseStep extends Pick<Step, 'id' | 'title'> {

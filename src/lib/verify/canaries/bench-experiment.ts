@@ -1,7 +1,11 @@
+import {randomBytes} from 'node:crypto'
+
 import {createMlflowClient, type MlflowClient} from '../../mlflow/client.js'
 import type {Experiment} from '../../mlflow/experiments.js'
 import type {HttpOptions} from '../../mlflow/http.js'
 import {isMissing} from '../../mlflow/mlflow-error.js'
+import {Secret} from '../../tools/secret.js'
+import type {Credential} from '../../types/target.js'
 import type {Bench} from '../canary.js'
 
 /** MLflow as the profile's own user, its requests ended by the canary's deadline. */
@@ -24,6 +28,17 @@ export async function temporaryExperiment(bench: Bench, name: string): Promise<E
   bench.traces.add(`the experiment ${name}`, signal => removeExperiment(bench, name, signal))
   const {experiment} = await client.experiments.ensure(name)
   return experiment
+}
+
+/** Makes a user with a password that nobody else knows; gone at the end of the verification. */
+export async function temporaryUser(bench: Bench, username: string): Promise<Credential> {
+  const password = new Secret(randomBytes(24).toString('base64url'))
+  bench.traces.add(`the user ${username}`, async signal => {
+    const client = createMlflowClient(await bench.connection.mlflow(), clientOptions(bench, signal))
+    if (await client.users.get(username)) await client.users.delete(username)
+  })
+  await (await adminOf(bench)).users.create(username, password)
+  return {username, password}
 }
 
 async function removeExperiment(bench: Bench, name: string, signal: AbortSignal): Promise<void> {

@@ -92,38 +92,38 @@ async function runJob(bench: Bench): Promise<Finished> {
     bench.traces.add(`the folder ${storage}`, () => rm(storage, {force: true, recursive: true}))
   const ray = createRayClient(endpoint, clientOptions(bench))
   const began = performance.now()
-  bench.traces.add(`the Ray job ${bench.name}`, signal => removeJob(bench, signal))
+  bench.traces.add(`the Ray job ${bench.name}`, signal => removeJob(bench, bench.name, signal))
   try {
     const ownCode = await sendOwnCode(bench.context, ray)
     await ray.submit(buildSubmission(bench.context, spec, {ray: endpoint, workingDir: undefined, ownCode}))
-    await waitForEnd(bench, ray)
+    await waitForEnd(bench, ray, bench.name)
   } finally {
     ray.close()
   }
   return {run: await admin.runs.get(id), seconds: (performance.now() - began) / 1000}
 }
 
-async function waitForEnd(bench: Bench, ray: RayClient): Promise<void> {
+export async function waitForEnd(bench: Bench, ray: RayClient, id: string): Promise<void> {
   for (;;) {
-    const job = await ray.get(bench.name)
+    const job = await ray.get(id)
     if (job?.status === 'SUCCEEDED') return
     if (job === undefined || job.status === 'FAILED' || job.status === 'STOPPED') {
-      const lines = (await ray.logs(bench.name)).trimEnd().split('\n').slice(-LOG_LINES)
+      const lines = (await ray.logs(id)).trimEnd().split('\n').slice(-LOG_LINES)
       throw wrong(bench, `the job ended as ${job?.status ?? 'unknown to Ray'}: ${lines.join(' | ')}`)
     }
     await pause(POLL_MS, undefined, {signal: bench.signal})
   }
 }
 
-async function removeJob(bench: Bench, signal: AbortSignal): Promise<void> {
+export async function removeJob(bench: Bench, id: string, signal: AbortSignal): Promise<void> {
   const ray = createRayClient(await bench.connection.ray(), {signal})
   try {
-    const isKnown = async () => (await ray.get(bench.name)) !== undefined
+    const isKnown = async () => (await ray.get(id)) !== undefined
     if (!(await isKnown())) return
-    await ray.stop(bench.name)
+    await ray.stop(id)
     // Ray forgets only what has ended, and whoever looked after the job writes it down once more when it goes.
     do {
-      await ray.delete(bench.name)
+      await ray.delete(id)
       await pause(SETTLE_MS, undefined, {signal})
     } while (await isKnown())
   } finally {

@@ -77,7 +77,7 @@ async function roundTrip(client: MlflowClient, experimentId: string, bench: Benc
   return `2 metric points, 1 parameter and 64 KiB written and read in ${Math.round(performance.now() - began)} ms`
 }
 
-async function mustBeDenied(bench: Bench, otherwise: string, attempt: () => Promise<unknown>): Promise<void> {
+export async function mustBeDenied(bench: Bench, otherwise: string, attempt: () => Promise<unknown>): Promise<void> {
   try {
     await attempt()
   } catch (error) {
