@@ -32,9 +32,9 @@ export interface Cluster {
   stop(): Promise<void>
 }
 
-const simulated = ['--nodes', '2', '--gpu-nodes', '1']
+const simulated = ['--nodes', '2', '--gpu-nodes', '5']
 
-/** A real control plane of Kubernetes with KubeRay's operator; its nodes are simulated, one of them has GPUs. */
+/** A real control plane of Kubernetes with KubeRay's operator; its nodes are simulated, five of them have a GPU each. */
 export async function startCluster(nodes: readonly string[] = simulated): Promise<Cluster> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'mlv-cluster-')))
   const kubectl = clusterTool('kubectl')

@@ -11,6 +11,7 @@ import {chartFolder, helm} from '../_helpers/charts.js'
 import {type ClusterProject, clusterProject, type Json} from '../_helpers/cluster-project.js'
 import {type Cluster, hasKit, startCluster} from '../_helpers/kit.js'
 import {projectContext} from '../_helpers/project-context.js'
+import {ownClusterCases} from './own-cluster-cases.js'
 
 const settings = (kubernetes: object, more: object = {}) => ({
   kubernetes: {context: 'kit', namespace: 'team', timeout: 1, ...kubernetes},
@@ -221,6 +222,8 @@ describe.skipIf(!hasKit)('a profile on a cluster', () => {
       await setUp(minji, '07')
     }
   })
+
+  ownClusterCases(() => ({cluster, folder: minji.folder, settings: settings({})}))
 
   it('never touches a release of the same name that is somebody else’s', async () => {
     cluster.kubectl(['create', 'namespace', 'theirs'])

@@ -6,6 +6,7 @@ import {stringify} from 'yaml'
 import {type ClusterProject, clusterProject, type Json} from '../_helpers/cluster-project.js'
 import {hasRealNode} from '../_helpers/kit.js'
 import {type RealNode, startRealNode} from '../_helpers/real-node.js'
+import {realOwnClusterCases} from './real-own-cluster-cases.js'
 
 const small = (cpu: string, memory: string) => ({requests: {cpu: '50m', memory: '128Mi'}, limits: {cpu, memory}})
 const mlflowValues = {server: {workers: 1}, persistence: {size: '1Gi'}, resources: small('2', '2Gi')}
@@ -25,6 +26,7 @@ describe.skipIf(!hasRealNode)('a team on a cluster whose pods really run', () =>
     team = await clusterProject(node, {
       kubernetes: {context: 'kit', namespace: 'team', timeout: 4},
       images: {mlflow: node.images.mlflow.name, train: node.images.train.name},
+      jobClusters: {linger: 5},
       charts: {mlflowValues: 'mlflow.yaml', rayValues: 'ray.yaml'},
     })
     await writeFile(join(team.folder, 'mlflow.yaml'), stringify(mlflowValues))
@@ -125,6 +127,8 @@ describe.skipIf(!hasRealNode)('a team on a cluster whose pods really run', () =>
     const runs = (await team.json('jobs', 'list', ...claim)).jobs.filter(({name}: Json) => name === 'killed')
     expect(runs).toHaveLength(1)
   }, 400_000)
+
+  realOwnClusterCases(() => ({node, team, rayValues}))
 
   it('is torn down with its data until nothing is left', async () => {
     const {code, stderr} = await team.mlv('teardown', '--delete-data', '--confirm', 'team')

@@ -1,5 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 
+import {isolations} from '../types/job.js'
+
 /** What a training job can be asked for. */
 export const trainFlags = {
   file: Flags.string({
@@ -62,6 +64,11 @@ export const trainFlags = {
     helpGroup: 'JOB',
     helpValue: '<name>',
     summary: "The MLflow experiment; the template's name by default.",
+  }),
+  isolation: Flags.option({options: isolations})({
+    env: 'MLV_ISOLATION',
+    helpGroup: 'JOB',
+    summary: "On a cluster: the Ray of all jobs, or one for this job alone; the template's by default.",
   }),
   'idempotency-key': Flags.string({
     env: 'MLV_IDEMPOTENCY_KEY',

@@ -5,7 +5,7 @@ import {parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import type {JobSpec} from '../types/job.js'
 import type {JobOutcome} from './outcome.js'
-import {asAsked, checkNames, type JobPlan, type TrainRequest, wrongKind} from './plan.js'
+import {asAsked, checkNames, type JobPlan, ofTemplateItself, type TrainRequest, wrongKind} from './plan.js'
 import {type DryRun, dryRunOf, submitAndFollow, type TrainOptions} from './train.js'
 
 /** What was typed after `mlv ddp`. */
@@ -46,7 +46,7 @@ export async function planDdp(context: Context, request: DdpRequest): Promise<Jo
     ? {nodes: 1, processes: Math.max(...scaling)}
     : (typed ?? parseProcesses(context, template.processes ?? '1x1'))
   return {
-    ...asAsked(request, {stem: template.name, experiment: template.name, alias: 'candidate'}),
+    ...asAsked(request, {...ofTemplateItself(template), alias: 'candidate'}),
     kind: 'ddp',
     template: template.name,
     resources: {

@@ -6,12 +6,12 @@ import {createFollowView} from './follow-view.js'
 import {feedLog} from './log-feed.js'
 import {type JobOutcome, outcomeOf} from './outcome.js'
 import {createLineReader} from './output-lines.js'
-import type {RayClient, RayJob} from './ray-client.js'
+import type {JobClient, RayJob} from './ray-client.js'
 
 export interface FollowOptions {
   readonly context: Context
   readonly mlflow: MlflowClient
-  readonly ray: RayClient
+  readonly ray: JobClient
   readonly run: Run
   readonly name: string
   readonly submissionId: string
@@ -48,7 +48,11 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
   let lost: NodeJS.Timeout | undefined
   if (options.waitMs !== undefined) leaveAfter(options.waitMs, () => stillRunning(context, name, options.waitMs ?? 0))
   let last: RayJob | undefined
-  const beginning = leaveAfter(START_DEADLINE_MS, () => notStarted(context, name, last?.message))
+  const startMs = options.ray.startMs ?? START_DEADLINE_MS
+  const beginning = leaveAfter(startMs, () => notStarted(context, name, startMs, last?.message))
+  const say = (message: string | null) => {
+    if (message && options.isShown !== false) live.line(`queued: ${message}`)
+  }
   try {
     const job = await feedLog({
       ray: options.ray,
@@ -56,6 +60,9 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
       signal: AbortSignal.any([context.signal, leave.signal]),
       onText: text => reader.push(text).forEach(view.show),
       onJob: current => {
+        // A cluster of its own takes a while, and says what it waits for.
+        if (options.ray.startMs !== undefined && current.message !== last?.message && current.status === 'PENDING')
+          say(current.message)
         last = current
         // It has begun: only the person's own wait counts from here.
         if (current.status !== 'PENDING') clearTimeout(beginning)
@@ -101,8 +108,8 @@ function outOfSight({command}: Pick<Context, 'command'>, name: string, lostMs: n
   )
 }
 
-function notStarted({command}: Context, name: string, message: string | null | undefined): MlvError {
-  const seconds = START_DEADLINE_MS / 1000
+function notStarted({command}: Context, name: string, startMs: number, message: string | null | undefined): MlvError {
+  const seconds = startMs / 1000
   return new MlvError('MLV_JOB_NOT_STARTED', `Ray has not started the job ${name} within ${seconds} s.`, {
     details: message ? [message] : [],
     tryThis: [command(`jobs logs ${name} -f`), command('logs ray'), command(`jobs stop ${name}`)],

@@ -2,8 +2,9 @@ import type {Context} from '../context.js'
 import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
 import type {Platform} from './platform.js'
-import type {RayJob} from './ray-client.js'
-import {type JobRecord, jobRuns, LOST, tags, toRecord} from './record.js'
+import type {JobClient, RayJob} from './ray-client.js'
+import {hasOwnCluster, type JobRecord, jobRuns, LOST, tags, toRecord} from './record.js'
+import {rayReason} from './states.js'
 
 export interface ListOptions {
   /** Everybody's jobs, not only mine. */
@@ -19,21 +20,26 @@ export async function listJobs(context: Context, platform: Platform, options: Li
       const runs = await jobRuns(client, options.limit, options.isAll ? undefined : mine)
       return {client, runs}
     }),
-    rayJobs(platform),
+    rayJobs(() => platform.ray()),
   ])
   // Said only now: where MLflow is gone too, that is the whole story.
   if (ray instanceof Error) {
     const why = 'Ray cannot be asked, so states are those that MLflow remembers'
     context.reporter.warn(`${why}: ${ray.message}`)
   }
-  const reconciled = await reconcile(mlflow.client, mlflow.runs, ray instanceof Error ? undefined : ray)
+  const own = mlflow.runs.some(hasOwnCluster) ? await rayJobs(() => platform.ownJobs()) : new Map()
+  const jobsOf = (run: Run) => {
+    const known = hasOwnCluster(run) ? own : ray
+    return known instanceof Error ? undefined : known
+  }
+  const reconciled = await reconcile(mlflow.client, mlflow.runs, jobsOf)
   return reconciled.map(({job, run}) => toRecord(mlflow.client.url, run, job))
 }
 
 /** The error where Ray cannot be asked: then nobody may conclude that a job is gone. */
-async function rayJobs(platform: Platform): Promise<ReadonlyMap<string, RayJob> | Error> {
+async function rayJobs(client: () => Promise<JobClient | undefined>): Promise<ReadonlyMap<string, RayJob> | Error> {
   try {
-    const jobs = await (await platform.ray()).list()
+    const jobs = (await (await client())?.list()) ?? []
     return new Map(jobs.map(job => [job.submission_id ?? '', job]))
   } catch (error) {
     return error as Error
@@ -52,10 +58,11 @@ const SUBMIT_GRACE_MS = 120_000
 export async function reconcile(
   mlflow: MlflowClient,
   runs: readonly Run[],
-  jobs: ReadonlyMap<string, RayJob> | undefined,
+  jobsOf: (run: Run) => ReadonlyMap<string, RayJob> | undefined,
 ): Promise<Merged[]> {
   return Promise.all(
     runs.map(async run => {
+      const jobs = jobsOf(run)
       const known = jobs?.get(run.tags[tags.submissionId] ?? '')
       // An id can be used again after a lost head: then Ray's job is not this one.
       const job = known?.metadata?.['mlv.run_id'] === run.id ? known : undefined
@@ -83,7 +90,7 @@ function endOf(run: Run, job: RayJob | undefined): {status: Run['status']; reaso
     case 'STOPPED':
       return {status: 'KILLED', reason: 'The job was stopped.'}
     case 'FAILED':
-      return {status: 'FAILED', reason: 'The job failed in Ray before it could end its run.'}
+      return {status: 'FAILED', reason: rayReason(job) ?? 'The job failed in Ray before it could end its run.'}
     case undefined:
       if (Date.now() - run.startTime < SUBMIT_GRACE_MS) return undefined
       return {status: 'FAILED', reason: LOST}

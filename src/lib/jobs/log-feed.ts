@@ -1,11 +1,11 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 
-import type {RayClient, RayJob} from './ray-client.js'
+import type {JobClient, RayJob} from './ray-client.js'
 import {RayError} from './ray-http.js'
 import {isEnded, stateOfRay} from './states.js'
 
 export interface FeedOptions {
-  readonly ray: RayClient
+  readonly ray: JobClient
   readonly id: string
   readonly signal: AbortSignal
   /** Each piece of the log exactly once, in order. */
@@ -96,9 +96,10 @@ function createTail({id, ray, signal}: FeedOptions, cursor: Cursor) {
   let retryAt = 0
   return {
     keepOpen() {
-      if (socket !== undefined || performance.now() < retryAt || cursor.position() < SMALL_LOG) return
-      const url = `${ray.endpoint.url.replace(/^http/, 'ws')}/api/jobs/${encodeURIComponent(id)}/logs/tail`
-      const headers = {authorization: `Bearer ${ray.endpoint.token.reveal()}`}
+      const {endpoint} = ray
+      if (!endpoint || socket !== undefined || performance.now() < retryAt || cursor.position() < SMALL_LOG) return
+      const url = `${endpoint.url.replace(/^http/, 'ws')}/api/jobs/${encodeURIComponent(id)}/logs/tail`
+      const headers = {authorization: `Bearer ${endpoint.token.reveal()}`}
       // Node's WebSocket takes headers; the type, which is the browser's, does not know.
       const opened = new WebSocket(url, {headers} as unknown as string[])
       let start = 0

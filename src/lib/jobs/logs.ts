@@ -3,13 +3,11 @@ import {join, resolve} from 'node:path'
 
 import type {Context} from '../context.js'
 import {describeFileError} from '../errors.js'
-import {isMissing} from '../mlflow/mlflow-error.js'
-import type {Run} from '../mlflow/runs.js'
 import {unicodeSymbols} from '../ui/symbols.js'
 import {createFollowView} from './follow-view.js'
 import {createLineReader} from './output-lines.js'
 import type {Platform} from './platform.js'
-import {files} from './save-record.js'
+import {savedLog} from './saved-log.js'
 import {findJob} from './show.js'
 
 export interface LogText {
@@ -32,7 +30,9 @@ export async function readLog(
   {isRaw, tail}: LogOptions,
 ): Promise<LogText> {
   const found = await findJob(context, platform, name)
-  const text = found.job ? await (await platform.ray()).logs(found.submissionId) : await savedLog(platform, found.run)
+  const text = found.job
+    ? await (await platform.jobsOf(found.run)).logs(found.submissionId)
+    : await savedLog(await platform.mlflow(), found.run)
   if (text === '' && !found.job) {
     context.reporter.note(
       `Of ${found.name} no log was kept: it lies in Ray while a job runs, and went with the Ray head that ran it. ` +
@@ -53,16 +53,6 @@ export function readableLines(text: string): string[] {
   const reader = createLineReader()
   for (const line of [...reader.push(text), ...reader.end()]) view.show(line)
   return lines
-}
-
-async function savedLog(platform: Platform, run: Run): Promise<string> {
-  const mlflow = await platform.mlflow()
-  try {
-    return Buffer.from(await mlflow.artifacts.read(run.artifactUri, files.log)).toString()
-  } catch (error) {
-    if (isMissing(error)) return ''
-    throw error
-  }
 }
 
 /** Writes the log and every file of the run into a folder; returns what was written. */

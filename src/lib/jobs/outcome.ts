@@ -5,6 +5,7 @@ import type {Run} from '../mlflow/runs.js'
 import {sparkline} from '../ui/sparkline.js'
 import {type Scaling, scalingOf, scalingTable} from './ddp-scaling.js'
 import type {Progress} from './follow-view.js'
+import {OWN_CLUSTER} from './own-cluster.js'
 import type {RayJob} from './ray-client.js'
 import {endLost, LOST, tags} from './record.js'
 import {isEnded, type JobState, rayReason, stateOfRay, stateOfRun} from './states.js'
@@ -58,7 +59,9 @@ export async function outcomeOf({
 }: EndedJob): Promise<JobOutcome> {
   const isTold = job?.status === 'SUCCEEDED' && progress.result !== undefined
   const seen = isTold ? run : await mlflow.runs.get(run.id)
-  const last = job || isEnded(stateOfRun(seen.status)) ? seen : await endLost(mlflow, seen)
+  // A job whose cluster failed it had no driver left to end its run.
+  const isOver = isEnded(stateOfRun(seen.status)) || (job !== undefined && job.error_type !== OWN_CLUSTER)
+  const last = isOver ? seen : await endLost(mlflow, seen, job && rayReason(job))
   const state = job ? stateOfRay(job.status, last.status) : stateOfRun(last.status)
   const reason = state === 'succeeded' ? null : reasonOf(job, progress, last)
   const exit = last.tags[tags.exitCode]

@@ -6,7 +6,7 @@ import {loadTemplate, type Template} from '../templates/load-template.js'
 import {type ParameterValues, parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import {formatArgv} from '../tools/exec.js'
-import type {JobKind, JobSpec} from '../types/job.js'
+import type {Isolation, JobKind, JobSpec} from '../types/job.js'
 import type {Packages} from '../types/target.js'
 import {checkName, makeName} from './names.js'
 import {checkNamed, listUpload, type UploadList} from './upload-files.js'
@@ -28,6 +28,7 @@ export interface TrainRequest {
   readonly register?: string | undefined
   readonly idempotencyKey?: string | undefined
   readonly experiment?: string | undefined
+  readonly isolation?: Isolation | undefined
   /** The command line, to be kept with the run. */
   readonly words: readonly string[]
 }
@@ -48,6 +49,8 @@ export interface JobPlan {
   readonly experiment: string
   readonly resources: JobSpec['resources']
   readonly retries: number
+  /** Whether it gets a Ray cluster of its own, where somebody said so. */
+  readonly isolation?: Isolation | undefined
   readonly work: JobSpec['work']
   readonly register: JobSpec['register']
   readonly parameters: ParameterValues
@@ -72,17 +75,17 @@ const RETRIES = 2
 export async function planJob(context: Context, request: TrainRequest): Promise<JobPlan> {
   checkNames(request)
   const decided = request.argv ? await ofCommand(context, request, request.argv) : await ofTemplate(context, request)
-  const {stem, ...rest} = decided
+  const {isolation, stem, ...rest} = decided
   return {
     ...rest,
-    ...asAsked(request, {stem, experiment: decided.experiment, alias: 'candidate'}),
+    ...asAsked(request, {stem, isolation, experiment: decided.experiment, alias: 'candidate'}),
     kind: 'train',
     resources: {cpus: request.cpus ?? decided.resources.cpus, gpus: request.gpus ?? decided.resources.gpus},
     retries: RETRIES,
   }
 }
 
-type Named = Pick<TrainRequest, 'experiment' | 'idempotencyKey' | 'name' | 'register' | 'words'>
+type Named = Pick<TrainRequest, 'experiment' | 'idempotencyKey' | 'isolation' | 'name' | 'register' | 'words'>
 
 /** Refuses names that a folder, Ray or MLflow would change, before anything else is looked at. */
 export function checkNames({idempotencyKey, name, register}: Named): void {
@@ -91,11 +94,17 @@ export function checkNames({idempotencyKey, name, register}: Named): void {
   if (register !== undefined) checkName(register, '--register')
 }
 
+interface Stem {
+  readonly stem: string
+  /** The template's. */
+  readonly isolation: Isolation | undefined
+}
+
 /** What every kind of job takes from its request in the same way. */
 export function asAsked(
   request: Named,
-  {alias, experiment, stem}: {stem: string; experiment: string; alias: string},
-): Pick<JobPlan, 'commandLine' | 'experiment' | 'isNameChosen' | 'name' | 'register' | 'submissionId'> {
+  {alias, experiment, isolation, stem}: Stem & {experiment: string; alias: string},
+): Pick<JobPlan, 'commandLine' | 'experiment' | 'isNameChosen' | 'isolation' | 'name' | 'register' | 'submissionId'> {
   const name = request.name ?? makeName(stem)
   return {
     name,
@@ -104,12 +113,11 @@ export function asAsked(
     experiment: request.experiment ?? experiment,
     register: request.register === undefined ? null : {model: request.register, alias},
     commandLine: formatArgv(request.words),
+    isolation: request.isolation ?? isolation,
   }
 }
 
-type Decided = Pick<JobPlan, 'experiment' | 'parameters' | 'resources' | 'template' | 'upload' | 'work'> & {
-  stem: string
-}
+type Decided = Pick<JobPlan, 'experiment' | 'parameters' | 'resources' | 'template' | 'upload' | 'work'> & Stem
 
 async function ofTemplate(context: Context, request: TrainRequest): Promise<Decided> {
   const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
@@ -121,6 +129,7 @@ async function ofTemplate(context: Context, request: TrainRequest): Promise<Deci
   if (upload && work.type === 'command') checkNamed(upload.list, work.argv)
   return {
     stem: template.name,
+    isolation: template.isolation,
     template: template.name,
     experiment: template.name,
     parameters,
@@ -134,6 +143,9 @@ export async function uploadOf(folder: string): Promise<PlannedUpload & {list: U
   const list = await listUpload(folder)
   return {list, pack: () => pack(list)}
 }
+
+/** What a template gives its jobs, unless they say otherwise. */
+export const ofTemplateItself = ({isolation, name}: Template) => ({stem: name, experiment: name, isolation})
 
 /** A template is made for one command. */
 export function wrongKind({command}: Context, {kind, name}: Template): MlvError {
@@ -166,6 +178,7 @@ async function ofCommand(context: Context, request: TrainRequest, argv: readonly
   checkNamed(list, argv)
   return {
     stem: stemOf(argv),
+    isolation: undefined,
     template: null,
     experiment: basename(context.cwd) || 'scripts',
     parameters: {},

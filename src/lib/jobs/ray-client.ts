@@ -1,7 +1,7 @@
 import {z} from 'zod'
 
 import {MlvError} from '../errors.js'
-import type {RayEndpoint} from '../types/target.js'
+import type {MachineShape, RayEndpoint} from '../types/target.js'
 import {createRayHttp, lastLine, RayError, type RayHttpOptions} from './ray-http.js'
 
 const jobSchema = z.object({
@@ -43,11 +43,12 @@ export interface Machine {
   readonly gpus: number
 }
 
-/** Ray's Jobs REST API. */
-export interface RayClient {
-  readonly endpoint: RayEndpoint
-  /** Returns false where there is a job of that submission id already. */
-  submit(submission: Submission): Promise<boolean>
+/** Jobs that were submitted, wherever they run. */
+export interface JobClient {
+  /** Where the whole of a log can be watched; absent where it can only be asked for. */
+  readonly endpoint?: RayEndpoint
+  /** How long a job may take to begin, where that is not Ray's own time. */
+  readonly startMs?: number
   get(id: string): Promise<RayJob | undefined>
   list(): Promise<RayJob[]>
   /** The whole log as it is now. */
@@ -56,12 +57,23 @@ export interface RayClient {
   stop(id: string): Promise<boolean>
   /** Forgets a job that has ended; one that Ray does not know is no error. */
   delete(id: string): Promise<void>
+  close(): void
+}
+
+/** Ray's Jobs REST API. */
+export interface RayClient extends JobClient {
+  readonly endpoint: RayEndpoint
+  /** Returns false where there is a job of that submission id already. */
+  submit(submission: Submission): Promise<boolean>
   hasPackage(name: string): Promise<boolean>
   putPackage(name: string, zip: Uint8Array): Promise<void>
   /** Those that there are; where more can be added, all that there may be at once. */
   machines(): Promise<Machine[]>
-  close(): void
 }
+
+/** All that there may be at once. */
+export const machinesOf = (shapes: readonly MachineShape[]): Machine[] =>
+  shapes.flatMap(({count, cpus, gpus}) => Array.from({length: count}, () => ({cpus, gpus})))
 
 /** How long a head that has just started may say that it has no agent yet. */
 const AGENT_PATIENCE_MS = 20_000
@@ -127,8 +139,7 @@ export function createRayClient(endpoint: RayEndpoint, options: RayHttpOptions =
       }
     },
     async machines() {
-      if (endpoint.canAdd)
-        return endpoint.canAdd.flatMap(({count, cpus, gpus}) => Array.from({length: count}, () => ({cpus, gpus})))
+      if (endpoint.canAdd) return machinesOf(endpoint.canAdd)
       const answer = await http.send('GET', '/api/v0/nodes?limit=1000')
       return nodes
         .parse(JSON.parse(answer.text))

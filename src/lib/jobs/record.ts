@@ -24,6 +24,7 @@ export const tags = {
   reason: 'mlv.job.reason',
   exitCode: 'mlv.job.exit_code',
   rerunOf: 'mlv.job.rerun_of',
+  isolation: 'mlv.job.isolation',
 } as const
 
 /** One job as MLflow remembers it and Ray knows it. */
@@ -84,11 +85,15 @@ export function toRecord(mlflowUrl: string, run: Run, ray: RayJob | undefined): 
 /** Why a run ends whose job Ray has never heard of, or no longer knows. */
 export const LOST = 'Ray no longer knows the job: its head was stopped or lost while it ran.'
 
+/** Whether the job has, or had, a Ray cluster of its own. */
+export const hasOwnCluster = ({tags: {[tags.isolation]: isolation}}: Pick<Run, 'tags'>): boolean =>
+  isolation === 'cluster'
+
 /** Ends a run that says RUNNING though its job is gone. */
-export async function endLost(mlflow: MlflowClient, run: Run): Promise<Run> {
+export async function endLost(mlflow: MlflowClient, run: Run, why = LOST): Promise<Run> {
   const endTime = Date.now()
   await mlflow.runs.update(run.id, {status: 'FAILED', endTime})
-  const reason = run.tags[tags.reason] ?? LOST
+  const reason = run.tags[tags.reason] ?? why
   await mlflow.runs.setTag(run.id, tags.reason, reason)
   return {...run, status: 'FAILED', endTime, tags: {...run.tags, [tags.reason]: reason}}
 }

@@ -13,7 +13,7 @@ import {checkName, makeName} from './names.js'
 import {hashOf, readPackages} from './packages.js'
 import type {JobPlan} from './plan.js'
 import type {Platform} from './platform.js'
-import {tags} from './record.js'
+import {hasOwnCluster, tags} from './record.js'
 import {files} from './save-record.js'
 import {type Read, readerOf, savedCode} from './saved-code.js'
 import {findJob} from './show.js'
@@ -63,6 +63,7 @@ export async function planRerun(context: Context, platform: Platform, request: R
     upload: code,
     commandLine: formatArgv(request.words),
     rerunOf: old,
+    ...(hasOwnCluster(run) && {isolation: 'cluster' as const}),
     saved: {
       patch: patch?.toString(),
       packages,

@@ -15,6 +15,7 @@ export const files = {
   parameters: 'job/parameters.json',
   upload: 'job/upload.json',
   code: 'job/code.zip',
+  mlvision: 'job/mlvision.zip',
   patch: 'job/changes.patch',
   lock: 'job/requirements.lock',
   torch: 'job/torch-versions.json',
@@ -38,7 +39,11 @@ export async function readOrigin(context: Context, plan: JobPlan): Promise<Origi
 }
 
 /** The durable record of a job, in its run's tags. */
-export function runTags(context: Context, plan: JobPlan, {git, packages}: Origin): Record<string, string> {
+export function runTags(
+  context: Context,
+  plan: JobPlan,
+  {git, isOwn, packages}: Origin & {readonly isOwn: boolean},
+): Record<string, string> {
   return {
     [tags.name]: plan.name,
     [tags.kind]: plan.kind,
@@ -52,6 +57,7 @@ export function runTags(context: Context, plan: JobPlan, {git, packages}: Origin
     'mlflow.user': context.user,
     'mlflow.source.name': plan.commandLine,
     ...(packages && {[tags.lock]: hashOf(packages)}),
+    ...(isOwn && {[tags.isolation]: 'cluster'}),
     ...(plan.rerunOf !== undefined && {[tags.rerunOf]: plan.rerunOf}),
     ...(git && {
       [tags.commit]: git.commit,

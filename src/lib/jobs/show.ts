@@ -28,16 +28,16 @@ export async function findJob(
   const mlflow = await platform.mlflow()
   const found = await findRun(context, mlflow, name)
   const submissionId = found.tags[tags.submissionId] ?? found.name
-  const known = await askRay(platform, submissionId)
+  const known = await askRay(platform, found, submissionId)
   const jobs = known && new Map(known.job ? [[submissionId, known.job]] : [])
-  const [merged] = await reconcile(mlflow, [found], jobs)
+  const [merged] = await reconcile(mlflow, [found], () => jobs)
   return {run: merged?.run ?? found, job: merged?.job, submissionId, name: found.tags[tags.name] ?? found.name}
 }
 
 /** Undefined when Ray could not be asked. */
-async function askRay(platform: Platform, id: string): Promise<{job: RayJob | undefined} | undefined> {
+async function askRay(platform: Platform, run: Run, id: string): Promise<{job: RayJob | undefined} | undefined> {
   try {
-    return {job: await (await platform.ray()).get(id)}
+    return {job: await (await platform.jobsOf(run)).get(id)}
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 import type {RunStatus} from '../mlflow/runs.js'
+import {OWN_CLUSTER} from './own-cluster.js'
 import type {RayJob} from './ray-client.js'
 
 /** The one list of states, in every command and document. */
@@ -61,6 +62,8 @@ export function rayReason(job: Pick<RayJob, 'error_type' | 'message'>): string |
       return 'Ray lost sight of the job'
     case 'JOB_ENTRYPOINT_COMMAND_START_ERROR':
       return 'the Python of the job could not be started'
+    case OWN_CLUSTER:
+      return job.message ?? undefined
     default:
       return undefined
   }

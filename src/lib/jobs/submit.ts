@@ -4,21 +4,20 @@ import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
 import type {JobsEndpoint} from '../types/target.js'
 import {formatBytes} from '../ui/duration.js'
-import {buildSpec, buildSubmission} from './build-spec.js'
+import {buildSpec} from './build-spec.js'
 import {checkRoom} from './ddp-room.js'
-import {sendOwnCode} from './own-code.js'
 import type {JobPlan} from './plan.js'
 import type {Platform} from './platform.js'
-import type {RayClient, Submission} from './ray-client.js'
+import type {JobClient, Machine, Submission} from './ray-client.js'
 import {RayError} from './ray-http.js'
 import {jobRuns, tags} from './record.js'
 import {readOrigin, runTags, saveRecord} from './save-record.js'
-import {upload} from './upload-package.js'
+import {type JobSite, siteOf} from './site.js'
 
 /** A job that Ray has; `isNew` is false where the idempotency key had been used before. */
 export interface Submitted {
   readonly mlflow: MlflowClient
-  readonly ray: RayClient
+  readonly ray: JobClient
   readonly run: Run
   readonly name: string
   readonly submissionId: string
@@ -27,40 +26,41 @@ export interface Submitted {
 
 /** Makes the run, sends the code, hands the job to Ray: once, however often it is asked for the same key. */
 export async function submitJob(context: Context, platform: Platform, plan: JobPlan): Promise<Submitted> {
-  const [mlflow, ray, jobs, origin] = await Promise.all([
+  const [mlflow, site, jobs, origin] = await Promise.all([
     platform.mlflow(),
-    platform.ray(),
+    siteOf(context, platform, plan),
     platform.jobs(),
     readOrigin(context, plan),
   ])
   refuseSplitStorage(context, jobs, plan)
   const done = (run: Run, isNew: boolean): Submitted => {
     const name = run.tags[tags.name] ?? plan.name
-    return {mlflow, ray, run, name, submissionId: plan.submissionId, isNew}
+    return {mlflow, ray: site.jobs, run, name, submissionId: plan.submissionId, isNew}
   }
   const [{experiment}, before, packed] = await Promise.all([
     mlflow.experiments.ensure(plan.experiment),
     earlierRun(mlflow, plan),
     plan.upload?.pack(),
-    checkFit(context, ray, plan),
+    checkFit(context, site, plan),
   ])
   if (before) {
     if (plan.submissionId !== plan.name) return done(before, false)
     throw nameTaken(context, plan.name)
   }
-  const [run, sent, ownCode] = await Promise.all([
-    mlflow.runs.create({experimentId: experiment.id, name: plan.name, tags: runTags(context, plan, origin)}),
-    packed && upload(ray, packed),
-    sendOwnCode(context, ray),
+  const tagsNow = runTags(context, plan, {...origin, isOwn: site.readsRun})
+  const creating = mlflow.runs.create({experimentId: experiment.id, name: plan.name, tags: tagsNow})
+  const [run, placed] = await Promise.all([
+    creating,
+    site.place(creating, packed),
     grant(mlflow, jobs, experiment.id, plan),
   ])
   const spec = buildSpec(context, plan, {jobs, experiment, runId: run.id})
-  const submission = buildSubmission(context, spec, {ray: ray.endpoint, workingDir: sent?.uri, ownCode})
   const saving = saveRecord(mlflow, run, {plan, spec, origin, packed})
   // Its failure is told below, whatever the submission does first.
   saving.catch(() => undefined)
   try {
-    if (!(await submitOnce(ray, submission, run.id))) {
+    if (site.readsRun) await saving
+    if (!(await submitOnce(site, await site.submission(spec, placed), run))) {
       await saving.catch(() => undefined)
       await mlflow.runs.delete(run.id)
       const other = await earlierRun(mlflow, plan)
@@ -73,7 +73,7 @@ export async function submitJob(context: Context, platform: Platform, plan: JobP
     throw error
   }
   await saving
-  if (packed && sent && plan.upload) context.reporter.note(sentLine(plan.upload.list, packed.zip.byteLength, sent.sent))
+  if (packed && plan.upload) context.reporter.note(sentLine(plan.upload.list, packed.zip.byteLength, placed.isSent))
   return done(run, true)
 }
 
@@ -97,10 +97,10 @@ async function earlierRun(mlflow: MlflowClient, plan: JobPlan): Promise<Run | un
 }
 
 /** A request without an answer may have arrived: then Ray has the job with our run in its metadata. */
-async function submitOnce(ray: RayClient, submission: Submission, runId: string): Promise<boolean> {
-  const isOurs = async () => (await ray.get(submission.submission_id))?.metadata?.['mlv.run_id'] === runId
+async function submitOnce(site: JobSite, submission: Submission, run: Run): Promise<boolean> {
+  const isOurs = async () => (await site.jobs.get(submission.submission_id))?.metadata?.['mlv.run_id'] === run.id
   try {
-    return (await ray.submit(submission)) || (await isOurs())
+    return (await site.submit(submission, run)) || (await isOurs())
   } catch (error) {
     if (error instanceof RayError && error.status === 0 && (await isOurs().catch(() => false))) return true
     throw error
@@ -124,8 +124,12 @@ function refuseSplitStorage({command, profile}: Context, {isStorageSplit}: JobsE
 }
 
 /** Refuses at once what would wait for ever. */
-export async function checkFit({command}: Context, ray: RayClient, {kind, resources, work}: JobPlan): Promise<void> {
-  const machines = await ray.machines()
+export async function checkFit(
+  {command}: Context,
+  site: {machines(): Promise<readonly Machine[]>},
+  {kind, resources, work}: JobPlan,
+): Promise<void> {
+  const machines = await site.machines()
   if (work.type === 'ddp') return checkRoom(command, machines, resources, work)
   if (machines.some(machine => machine.cpus >= resources.cpus && machine.gpus >= resources.gpus)) return
   const most = (of: (machine: (typeof machines)[number]) => number) => Math.max(0, ...machines.map(of))

@@ -7,7 +7,7 @@ import {withoutFixed} from '../templates/search-space.js'
 import type {ParameterValue} from '../templates/template-schema.js'
 import type {JobSpec} from '../types/job.js'
 import type {algorithms, presets, Search, schedulers, TemplateSearch} from '../types/search.js'
-import {asAsked, checkNames, type JobPlan, type TrainRequest, uploadOf, wrongKind} from './plan.js'
+import {asAsked, checkNames, type JobPlan, ofTemplateItself, type TrainRequest, uploadOf, wrongKind} from './plan.js'
 
 /** What was typed after `mlv tune`. */
 export interface TuneRequest extends Omit<TrainRequest, 'argv'> {
@@ -42,7 +42,7 @@ export async function planTune(context: Context, request: TuneRequest): Promise<
   if (work.type !== 'mlvision' && work.type !== 'lightning') throw wrongKind(context, template)
   const search = searchOf(context, template, template.search, {request, preset, fixed})
   return {
-    ...asAsked(request, {stem: template.name, experiment: template.name, alias: 'challenger'}),
+    ...asAsked(request, {...ofTemplateItself(template), alias: 'challenger'}),
     kind: 'tune',
     template: template.name,
     resources: {cpus: request.cpus ?? resources.cpus, gpus: request.gpus ?? resources.gpus},

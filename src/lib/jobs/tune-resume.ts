@@ -7,18 +7,15 @@ import {loadTemplate} from '../templates/load-template.js'
 import {withoutFixed} from '../templates/search-space.js'
 import {type JobSpec, jobSpecSchema} from '../types/job.js'
 import type {Dimension, Search, TemplateSearch} from '../types/search.js'
-import {buildSubmission} from './build-spec.js'
 import type {JobOutcome} from './outcome.js'
-import {sendOwnCode} from './own-code.js'
 import {type Platform, withPlatform} from './platform.js'
-import type {RayClient} from './ray-client.js'
-import {tags} from './record.js'
+import {hasOwnCluster, tags} from './record.js'
 import {files} from './save-record.js'
 import {readerOf, savedCode} from './saved-code.js'
 import {findJob} from './show.js'
+import {type JobSite, type Placed, siteOf} from './site.js'
 import {isEnded, stateOfRay} from './states.js'
 import {followSubmitted, type TrainOptions} from './train.js'
-import {upload} from './upload-package.js'
 
 /** What was typed after `mlv tune resume`. */
 export interface ResumeRequest {
@@ -45,16 +42,17 @@ export async function resumeTune(context: Context, request: ResumeRequest, optio
     if (job && !isEnded(stateOfRay(job.status, run.status))) throw running(context, name)
     const mlflow = await platform.mlflow()
     const spec = await resumedSpec(context, {platform, mlflow, run, name}, request)
-    const ray = await platform.ray()
+    const isolation = hasOwnCluster(run) ? 'cluster' : 'shared'
+    const site = await siteOf(context, platform, {...spec, kind: 'tune', isolation})
     const code = await savedCode(await readerOf(platform, run))
     if (code === null) throw notSaved(context, name)
-    const sent = code && (await upload(ray, await code.pack()))
-    const submissionId = await submitSession(context, {ray, run, spec, workingDir: sent?.uri})
+    const placed = await site.place(Promise.resolve(run), await code?.pack())
+    const submissionId = await submitSession(context, {site, run, spec, placed})
     await mlflow.runs.setTag(run.id, tags.submissionId, submissionId)
     // So that a second resume adds to what this one has added.
     const saved = {...spec, job: {...spec.job, submission_id: submissionId}}
     await mlflow.artifacts.upload(run.artifactUri, files.spec, `${JSON.stringify(saved, null, 2)}\n`)
-    return followSubmitted(context, {mlflow, ray, run, name, submissionId, isNew: true}, options)
+    return followSubmitted(context, {mlflow, ray: site.jobs, run, name, submissionId, isNew: true}, options)
   })
 }
 
@@ -147,15 +145,13 @@ function said(dimension: Dimension | undefined): string {
 /** Ray takes each id once: of two who resume at the same moment one is told so. */
 async function submitSession(
   context: Context,
-  {ray, run, spec, workingDir}: {ray: RayClient; run: Run; spec: JobSpec; workingDir: string | undefined},
+  {placed, run, site, spec}: {site: JobSite; run: Run; spec: JobSpec; placed: Placed},
 ): Promise<string> {
-  const ownCode = await sendOwnCode(context, ray)
   for (let session = sessionOf(run, spec) + 1; ; session += 1) {
     const submissionId = `${spec.job.name}.${session}`
     const told = {...spec, job: {...spec.job, submission_id: submissionId}}
-    const submission = buildSubmission(context, told, {ray: ray.endpoint, workingDir, ownCode})
-    if (await ray.submit(submission)) return submissionId
-    const other = await ray.get(submissionId)
+    if (await site.submit(await site.submission(told, placed), run)) return submissionId
+    const other = await site.jobs.get(submissionId)
     if (other && !isEnded(stateOfRay(other.status))) throw running(context, spec.job.name)
   }
 }

@@ -1,10 +1,12 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 
 import type {Context} from '../context.js'
+import type {MlflowClient} from '../mlflow/client.js'
 import {follow, stillRunning} from './follow.js'
 import type {JobOutcome} from './outcome.js'
 import {outcomeOf} from './outcome.js'
 import type {Platform} from './platform.js'
+import {hasOwnCluster, tags} from './record.js'
 import {findJob} from './show.js'
 import {isEnded, stateOfRay, stateOfRun} from './states.js'
 
@@ -27,7 +29,7 @@ export async function waitForJob(
   if (!found.job && isEnded(stateOfRun(found.run.status))) {
     return outcomeOf({context, mlflow, ...found, progress: nothing})
   }
-  return follow({context, mlflow, ray: await platform.ray(), ...found, waitMs, isShown})
+  return follow({context, mlflow, ray: await platform.jobsOf(found.run), ...found, waitMs, isShown})
 }
 
 export interface Stopped {
@@ -46,7 +48,7 @@ export async function stopJob(context: Context, platform: Platform, name: string
   const found = await findJob(context, platform, name)
   const before = found.job ? stateOfRay(found.job.status, found.run.status) : stateOfRun(found.run.status)
   if (isEnded(before)) return {job: found.name, state: before, stopped: false}
-  const ray = await platform.ray()
+  const ray = await platform.jobsOf(found.run)
   await ray.stop(found.submissionId)
   const live = context.reporter.live()
   live.set(`Stopping ${found.name}: waiting for its checkpoint.`)
@@ -56,6 +58,7 @@ export async function stopJob(context: Context, platform: Platform, name: string
       const job = await ray.get(found.submissionId)
       const state = job && stateOfRay(job.status)
       if (!state || isEnded(state)) {
+        if (!state && hasOwnCluster(found.run)) await endUnbegun(await platform.mlflow(), found.run.id)
         const after = await findJob(context, platform, found.name)
         return {job: found.name, state: after.job ? stateOfRay(after.job.status) : 'stopped', stopped: true}
       }
@@ -66,4 +69,12 @@ export async function stopJob(context: Context, platform: Platform, name: string
   } finally {
     live.close()
   }
+}
+
+/** Its cluster went before its driver could write an end. */
+async function endUnbegun(mlflow: MlflowClient, id: string): Promise<void> {
+  const {status} = await mlflow.runs.get(id)
+  if (isEnded(stateOfRun(status))) return
+  await mlflow.runs.setTag(id, tags.reason, 'The job was stopped before it began.')
+  await mlflow.runs.update(id, {status: 'KILLED', endTime: Date.now()})
 }

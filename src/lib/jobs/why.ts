@@ -3,10 +3,12 @@ import {resolveTarget} from '../targets/resolve.js'
 import type {Hindrance} from '../types/target.js'
 import {createLineReader} from './output-lines.js'
 import type {Platform} from './platform.js'
-import type {RayClient, RayJob} from './ray-client.js'
-import {tags} from './record.js'
+import type {JobClient, RayJob} from './ray-client.js'
+import {hasOwnCluster, tags} from './record.js'
 import {findJob} from './show.js'
 import {isEnded, type JobState, stateOfRay, stateOfRun} from './states.js'
+
+const WAITS = 'Waiting for the Ray cluster of its own.'
 
 export interface WhyResult {
   readonly job: string
@@ -31,7 +33,8 @@ export async function whyJob(context: Context, platform: Platform, name: string 
       : `Ray does not know ${jobName}.`
     return {job: jobName, state, why, before: [], help: [command(`jobs show ${jobName}`)]}
   }
-  const ray = await platform.ray()
+  const ray = await platform.jobsOf(run)
+  const isOwn = hasOwnCluster(run)
   const [last, jobs, target] = await Promise.all([
     lastState(ray, found.submissionId),
     ray.list(),
@@ -41,10 +44,17 @@ export async function whyJob(context: Context, platform: Platform, name: string 
     const why = `${jobName} waits for nothing: it runs. ${last.message}`
     return {job: jobName, state: 'running', why, before: [], help: [command(`jobs logs ${jobName} -f`)]}
   }
-  const hindrances = (await target.hindrances?.(context)) ?? []
-  const before = runningBefore(jobs, job)
+  const hindrances = (await target.hindrances?.(context, isOwn ? found.submissionId : undefined)) ?? []
+  // A cluster of its own stands behind nobody.
+  const before = isOwn ? [] : runningBefore(jobs, job)
   const state = last?.state ?? 'queued'
-  return {job: jobName, state, why: sentence(jobName, last?.message, hindrances, before), before, help: help()}
+  return {
+    job: jobName,
+    state,
+    why: sentence(jobName, last?.message ?? (isOwn ? WAITS : undefined), hindrances, before),
+    before,
+    help: help(),
+  }
 
   function help(): string[] {
     const stop = before.slice(0, 3).map(other => command(`jobs stop ${other}`))
@@ -65,7 +75,7 @@ function sentence(
   return `${waits}${first ? ` ${first.what}` : ''}${others}`
 }
 
-async function lastState(ray: RayClient, id: string) {
+async function lastState(ray: JobClient, id: string) {
   const reader = createLineReader()
   const lines = [...reader.push(await ray.logs(id)), ...reader.end()]
   return lines.flatMap(line => (line.kind === 'event' && line.event.event === 'state' ? [line.event] : [])).at(-1)

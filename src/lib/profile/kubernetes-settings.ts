@@ -64,6 +64,15 @@ export const clusterSettings = {
     })
     .prefault({})
     .meta({description: 'Workers of Ray with GPUs, on a cluster.', target: 'kubernetes'}),
+  jobClusters: z
+    .strictObject({
+      deadline: z.number().positive().default(24).meta({description: 'Hours that such a job may take at most.'}),
+      start: z.number().positive().default(30).meta({description: 'Minutes that its pods may take to be there.'}),
+      linger: z.int().min(0).default(120).meta({description: 'Seconds that the cluster outlives its job.'}),
+      retries: z.int().min(0).default(0).meta({description: 'How often a lost cluster is made again.'}),
+    })
+    .prefault({})
+    .meta({description: 'Ray clusters of jobs with `isolation: cluster`.', target: 'kubernetes'}),
   images: z
     .strictObject({
       mlflow: image.optional().meta({

@@ -1,7 +1,7 @@
 import {z} from 'zod'
 
 import {rangeText} from '../profile/describe-issue.js'
-import {jobKinds} from '../types/job.js'
+import {isolations, jobKinds} from '../types/job.js'
 import {templateSearchSchema} from '../types/search.js'
 import {searchContradictions} from './search-space.js'
 
@@ -88,6 +88,10 @@ export const templateFileSchema = z
       .meta({
         description: 'How many nodes, and processes on each; of kind ddp alone. Resources are those of one process.',
       }),
+    isolation: z.enum(isolations).optional().meta({
+      description:
+        'On a cluster: shared for the Ray of all jobs, cluster for one that is made for the job and goes with it; by default cluster for kind ddp and from two GPUs on.',
+    }),
     parameters: z
       .record(parameterName, parameterSchema)
       .default({})

@@ -52,6 +52,7 @@ export const podSchema = z.object({
   metadata,
   spec: z.object({
     nodeName: z.string().optional(),
+    restartPolicy: z.string().optional(),
     containers: z.array(z.object({name: z.string(), image: z.string().optional()})),
   }),
   status: z
@@ -149,6 +150,64 @@ export const rayClusterSchema = z.object({
     })
     .optional(),
 })
+
+const runSchema = z.looseObject({})
+const podTemplate = z.looseObject({
+  metadata: z.looseObject({labels: z.record(z.string(), z.string()).optional()}).optional(),
+  spec: z.looseObject({
+    serviceAccountName: z.string().optional(),
+    volumes: z.array(z.looseObject({name: z.string()})).default([]),
+    initContainers: z.array(runSchema).optional(),
+    tolerations: z.array(runSchema).default([]),
+    affinity: runSchema.optional(),
+    topologySpreadConstraints: z.array(z.looseObject({labelSelector: runSchema.optional()})).optional(),
+    containers: z.array(
+      z.looseObject({
+        image: z.string().optional(),
+        imagePullPolicy: z.string().optional(),
+        securityContext: runSchema.optional(),
+        volumeMounts: z.array(z.looseObject({name: z.string(), mountPath: z.string()})).default([]),
+        resources: z
+          .object({limits: z.record(z.string(), z.union([z.string(), z.number()])).optional()})
+          .loose()
+          .optional(),
+      }),
+    ),
+  }),
+})
+export type PodTemplate = z.output<typeof podTemplate>
+/** All of a Ray cluster that a job's own one is made of. */
+export const rayClusterPlanSchema = z.object({
+  metadata,
+  spec: z.looseObject({
+    rayVersion: z.string().optional(),
+    authOptions: runSchema.optional(),
+    headGroupSpec: z.looseObject({template: podTemplate}),
+    workerGroupSpecs: z
+      .array(z.looseObject({groupName: z.string(), maxReplicas: z.number().optional(), template: podTemplate}))
+      .default([]),
+  }),
+})
+export type RayClusterPlan = z.output<typeof rayClusterPlanSchema>
+
+export const rayJobSchema = z.object({
+  metadata,
+  spec: z.object({jobId: z.string().optional(), metadata: z.record(z.string(), z.string()).optional()}),
+  status: z
+    .object({
+      jobDeploymentStatus: z.string().default(''),
+      jobStatus: z.string().default(''),
+      message: z.string().optional(),
+      reason: z.string().optional(),
+      rayClusterName: z.string().optional(),
+      startTime: z.string().nullish(),
+      endTime: z.string().nullish(),
+    })
+    .default({jobDeploymentStatus: '', jobStatus: ''}),
+})
+export type RayJobObject = z.output<typeof rayJobSchema>
+
+export const networkPolicySchema = z.object({metadata, spec: z.looseObject({})})
 
 export const leaseSchema = z.object({
   metadata,

@@ -18,6 +18,10 @@ export const JOB_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 export const jobKinds = ['train', 'tune', 'ddp'] as const
 export type JobKind = (typeof jobKinds)[number]
 
+/** Whose Ray a job runs on, where a platform can make more than one. */
+export const isolations = ['shared', 'cluster'] as const
+export type Isolation = (typeof isolations)[number]
+
 const text = z.string().min(1)
 const count = z.int().min(0)
 

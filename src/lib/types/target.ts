@@ -65,6 +65,62 @@ export type Knock =
   /** Why nobody could knock: a sentence. */
   | {readonly cannot: string}
 
+/** A Ray cluster that is made for one job and goes with it. */
+export interface JobClusterRequest {
+  /** The submission id: the same one twice is the same job. */
+  readonly id: string
+  readonly entrypoint: string
+  readonly metadata: Readonly<Record<string, string>>
+  readonly runtimeEnv: Readonly<Record<string, unknown>>
+  readonly needs: JobNeeds
+  /** Where the run's artifacts are served from, without the server's own address. */
+  readonly artifacts: string
+  /** Archives among them, each with the folder of `JOB_FOLDERS` that it is unpacked to. */
+  readonly folders: Readonly<Record<string, string>>
+}
+
+/** What a job's own machines have to have room for. */
+export interface JobNeeds {
+  readonly cpus: number
+  readonly gpus: number
+  /** How often at once; undefined for as often as there may be room. */
+  readonly places: number | undefined
+  /** Machines at least. */
+  readonly machines: number
+}
+
+/** What is known of a job on a cluster of its own; states in Ray's words. */
+export interface JobClusterState {
+  readonly id: string
+  readonly status: 'PENDING' | 'RUNNING' | 'STOPPED' | 'SUCCEEDED' | 'FAILED'
+  /** Why its cluster failed it, or what it waits for; null where its own words tell. */
+  readonly message: string | null
+  /** Whether it failed while its cluster would go on trying for ever. */
+  readonly isStuck: boolean
+  readonly metadata: Readonly<Record<string, string>>
+  readonly startTime: number | null
+  readonly endTime: number | null
+}
+
+/** Ray clusters of jobs' own, where a target can make them. */
+export interface JobClusters {
+  /** How long one may take to begin. */
+  readonly startMs: number
+  /** What one can be made of. */
+  shapes(): Promise<readonly MachineShape[]>
+  /** False where there is one for this id already. */
+  create(request: JobClusterRequest): Promise<boolean>
+  /** Looks at its pods too, as long as it has not begun. */
+  find(id: string): Promise<JobClusterState | undefined>
+  list(): Promise<readonly JobClusterState[]>
+  /** Its dashboard; undefined where it is not up, or gone. */
+  ray(id: string): Promise<RayEndpoint | undefined>
+  remove(id: string): Promise<void>
+}
+
+/** Where a job on a cluster of its own finds its files, on each machine. */
+export const JOB_FOLDERS = {code: '/mnt/job/code', mlvision: '/mnt/job/mlvision'} as const
+
 /** Live addresses of a profile's platform. Each call checks that the thing answers; throws MLV_NOT_RUNNING when not. */
 export interface Connection {
   /** Whether the addresses end with the command, as tunnels do. */
@@ -80,6 +136,8 @@ export interface Connection {
   fleet?(): Promise<Fleet>
   /** Knocks at Ray's ports; what is made for it is called by `name`. Absent where there is no network between strangers. */
   knock?(name: string, bench: {readonly signal: AbortSignal; readonly traces: Traces}): Promise<Knock>
+  /** Absent where a target has one Ray for all jobs. */
+  readonly jobClusters?: JobClusters
   close(): Promise<void>
 }
 
@@ -127,8 +185,8 @@ export interface Target {
   connect(context: Context): Connection
   /** Gives an interpreter with exactly these packages for the work of a job; makes it where it is not there yet. */
   interpreterWith(context: Context, packages: Packages, progress: StepProgress): Promise<string>
-  /** What keeps the platform from growing, where it can grow. */
-  hindrances?(context: Context): Promise<readonly Hindrance[]>
+  /** What keeps the platform, or the job's own cluster, from growing, where it can grow. */
+  hindrances?(context: Context, ownClusterOf?: string): Promise<readonly Hindrance[]>
   /** Yields a service's log from its end on: the last `tail` lines, then, with `follow`, what comes. */
   logs(context: Context, service: ServiceName, options: {follow: boolean; tail: number}): AsyncIterable<string>
 }

@@ -8,9 +8,9 @@ import {storePassword} from '../store-secret.js'
 import {isBucket, saveBucket, usesBucket} from './bucket.js'
 import {corePath, LOCK, leasePath, namespaceOf, namespacePath, RECORD, SECRETS, userSecret} from './names.js'
 import {ensureNamespace, findNamespace, isOurNamespace} from './namespace.js'
-import {waitUntilGone} from './pods.js'
 import {completeSecret, credentialText, fileOfUser, makeKey, makePassword, readSecret, writeSecret} from './secrets.js'
 import {claimOf} from './values.js'
+import {waitUntilGone} from './waiting.js'
 
 /** The namespace, and the keys and passwords in it. */
 export const clusterPhase: Phase = {

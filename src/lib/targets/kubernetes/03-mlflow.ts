@@ -6,11 +6,12 @@ import {deploymentSchema, jobSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
 import {groupPath, RELEASES} from './names.js'
-import {lastLines, listPods, waitFor, waitForPodsGone} from './pods.js'
+import {lastLines, listPods} from './pods.js'
 import {refuseSettings} from './refuse-settings.js'
 import {releaseState, releaseStep, uninstall} from './release.js'
 import {clusterState} from './state.js'
 import {digestOfValues, mlflowValues, readChart, type Values} from './values.js'
+import {waitFor, waitForPodsGone} from './waiting.js'
 
 /** Which MLflow the databases were last made ready for. */
 const recordSchema = z.object({version: z.string(), store: z.string()})

@@ -3,11 +3,13 @@ import type {Upgrade} from '../../tools/helm.js'
 import {rayClusterSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
-import {RELEASES, rayClusterPath} from './names.js'
+import {removeJobClusters} from './job-clusters.js'
+import {JOB_LABEL, RELEASES, rayClusterPath} from './names.js'
 import {operatorNamespace, operatorSteps, removeOperator} from './operator.js'
-import {isReady, listPods, waitFor, waitForPodsGone, waitUntilGone} from './pods.js'
+import {isReady, listPods} from './pods.js'
 import {releaseState, releaseStep, uninstall} from './release.js'
 import {digestOfValues, rayValues, readChart} from './values.js'
+import {waitFor, waitForPodsGone, waitUntilGone} from './waiting.js'
 
 const CLUSTER = `ray.io/cluster=${RELEASES.ray}`
 export const HEAD = `${CLUSTER},ray.io/node-type=head`
@@ -34,6 +36,8 @@ export const rayPhase: Phase = {
       plan: [`helm uninstall ${RELEASES.ray}`],
       async run(progress) {
         const kube = await context.kube()
+        const jobs = await removeJobClusters(kube)
+        if (jobs > 0) await waitForPodsGone(context, JOB_LABEL, progress)
         await uninstall(context, RELEASES.ray)
         await waitUntilGone(context, rayClusterPath(kube.namespace, RELEASES.ray), 'RayCluster ray', progress)
         await waitForPodsGone(context, CLUSTER, progress)

@@ -2,11 +2,12 @@ import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
 import {formatArgv} from '../../tools/exec.js'
 import {statusOf} from '../../tools/http.js'
-import {quantity, rayClusterSchema} from '../../tools/kube-objects.js'
+import {rayClusterPlanSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import {Secret} from '../../tools/secret.js'
 import {type Connection, JOBS_USER, type MachineShape} from '../../types/target.js'
 import {readFleet, readServers} from './fleet.js'
+import {jobClusters} from './job-clusters.js'
 import {knockAtRay} from './knock.js'
 import {
   ADMIN,
@@ -19,6 +20,7 @@ import {
   rayClusterPath,
   SECRETS,
 } from './names.js'
+import {shapeOf} from './ray-job.js'
 import {fileOfUser, readCredential, readSecret} from './secrets.js'
 import {claimOf} from './values.js'
 
@@ -42,6 +44,23 @@ export function connectCluster(context: Context): Connection {
     if (!(await isUp(url))) throw notRunning(what)
     return url
   }
+  const reachRay = async (service: string, port: number, canAdd?: readonly MachineShape[]) => {
+    const found = await readSecret(await context.kube(), SECRETS.ray)
+    const token = new Secret(found?.auth_token ?? '')
+    const headers = {authorization: `Bearer ${token.reveal()}`}
+    const url = await reach('Ray', service, port, async at => (await status(`${at}/api/jobs/`, headers)) === 200)
+    return {url, token, python: 'python', isElsewhere: true, ...(canAdd && {canAdd})}
+  }
+  const jobs = async () => {
+    const {kubernetes, storage} = context.profile.settings
+    return {
+      trackingUrl: `http://${RELEASES.mlflow}.${kubernetes.namespace}.svc:${MLFLOW_PORT}`,
+      username: JOBS_USER,
+      credentialsFile: `${CREDENTIALS_FOLDER}/${fileOfUser(JOBS_USER)}`,
+      storage: claimOf(storage) === undefined ? (storage ?? POD_STORAGE) : CLAIM_FOLDER,
+      isStorageSplit: storage === undefined,
+    }
+  }
   return {
     isTunnel: true,
     async mlflow() {
@@ -53,24 +72,9 @@ export function connectCluster(context: Context): Connection {
       if (!admin) throw notRunning('MLflow')
       return {url, ...admin, passwordCommand: passwordCommand(kube)}
     },
-    async ray() {
-      const kube = await context.kube()
-      const [found, canAdd] = await Promise.all([readSecret(kube, SECRETS.ray), shapes(kube)])
-      const token = new Secret(found?.auth_token ?? '')
-      const headers = {authorization: `Bearer ${token.reveal()}`}
-      const url = await reach('Ray', RAY_HEAD, RAY_PORT, async at => (await status(`${at}/api/jobs/`, headers)) === 200)
-      return {url, token, python: 'python', isElsewhere: true, canAdd}
-    },
-    async jobs() {
-      const {kubernetes, storage} = context.profile.settings
-      return {
-        trackingUrl: `http://${RELEASES.mlflow}.${kubernetes.namespace}.svc:${MLFLOW_PORT}`,
-        username: JOBS_USER,
-        credentialsFile: `${CREDENTIALS_FOLDER}/${fileOfUser(JOBS_USER)}`,
-        storage: claimOf(storage) === undefined ? (storage ?? POD_STORAGE) : CLAIM_FOLDER,
-        isStorageSplit: storage === undefined,
-      }
-    },
+    ray: async () => reachRay(RAY_HEAD, RAY_PORT, await shapes(await context.kube())),
+    jobs,
+    jobClusters: jobClusters(context, {jobs, reach: reachRay}),
     async jobsUser() {
       const credential = await readCredential(context, JOBS_USER)
       if (!credential) throw notRunning('MLflow')
@@ -97,10 +101,6 @@ const status = (url: string, headers: Record<string, string> = {}) => statusOf(u
 
 /** What the autoscaler may add: a job that fits in none of it never runs. */
 async function shapes(kube: Kube): Promise<MachineShape[]> {
-  const cluster = await kube.get(rayClusterPath(kube.namespace, RELEASES.ray), rayClusterSchema)
-  return (cluster?.spec.workerGroupSpecs ?? []).map(({maxReplicas = 0, template}) => {
-    const limits = template.spec.containers[0]?.resources?.limits ?? {}
-    const gpu = Object.entries(limits).find(([name]) => /gpu|\/mig-/.test(name))?.[1]
-    return {cpus: Math.ceil(quantity(limits.cpu)), gpus: quantity(gpu), count: maxReplicas}
-  })
+  const cluster = await kube.get(rayClusterPath(kube.namespace, RELEASES.ray), rayClusterPlanSchema)
+  return (cluster?.spec.workerGroupSpecs ?? []).map(shapeOf)
 }

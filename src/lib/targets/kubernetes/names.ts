@@ -1,3 +1,5 @@
+import {createHash} from 'node:crypto'
+
 import type {Context} from '../../context.js'
 
 /** What everything of a profile is called in its namespace; a colleague's mlv finds it by these. */
@@ -26,6 +28,19 @@ export const leasePath = (namespace: string, name = ''): string =>
   groupPath('coordination.k8s.io/v1', namespace, 'leases', name)
 export const rayClusterPath = (namespace: string, name = ''): string =>
   groupPath('ray.io/v1', namespace, 'rayclusters', name)
+export const rayJobPath = (namespace: string, name = ''): string => groupPath('ray.io/v1', namespace, 'rayjobs', name)
+
+/** The name of a job's own cluster is on everything that belongs to it. */
+export const JOB_LABEL = 'mlv.dev/job'
+/** KubeRay adds to it and takes 47 characters at most; two ids that look alike differ in the end. */
+export function jobClusterName(id: string): string {
+  const words = id
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 26)
+    .replaceAll(/^-|-$/g, '')
+  return `job-${words}-${createHash('sha256').update(id).digest('hex').slice(0, 8)}`
+}
 
 /** A secret of a user of MLflow, as jobs mount it. */
 export const userSecret = (username: string): string =>

@@ -1,11 +1,6 @@
-import {setTimeout as pause} from 'node:timers/promises'
-
-import type {Context} from '../../context.js'
-import {MlvError} from '../../errors.js'
 import {textOf} from '../../tools/http.js'
-import {anySchema, eventSchema, listOf, type Pod, podSchema} from '../../tools/kube-objects.js'
+import {eventSchema, listOf, type Pod, podSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
-import type {StepProgress} from '../../types/phase.js'
 import {corePath} from './names.js'
 
 /** Why a pod is not ready, in words; `isFinal` where waiting cannot help. */
@@ -19,7 +14,6 @@ const NEVER = new Set(['InvalidImageName', 'ErrImageNeverPull', 'CreateContainer
 const PULL = new Set(['ErrImagePull', 'ImagePullBackOff', 'RegistryUnavailable'])
 const CRASHES = 3
 const LOG_LINES = 8
-const PAUSE_MS = 500
 
 export async function listPods(kube: Kube, selector: string, {withLeaving = false} = {}): Promise<Pod[]> {
   const path = `${corePath(kube.namespace, 'pods')}?labelSelector=${encodeURIComponent(selector)}`
@@ -33,7 +27,7 @@ export const isReady = ({status}: Pod): boolean =>
 /** What the first pod that is in trouble suffers from; undefined where all only start. */
 export async function troubleOf(kube: Kube, pods: readonly Pod[]): Promise<PodTrouble | undefined> {
   for (const pod of pods) {
-    const found = ofContainers(pod) ?? (await ofEvents(kube, pod))
+    const found = ofContainers(pod) ?? endOf(pod) ?? (await ofEvents(kube, pod))
     if (found) return {pod: pod.metadata.name, ...found}
   }
   return undefined
@@ -62,6 +56,14 @@ function ofContainers({status}: Pod): Found | undefined {
   return undefined
 }
 
+/** A pod that is not started again has ended for good; only a Job makes another one by itself. */
+export function endOf({metadata, spec, status}: Pod): Found | undefined {
+  if (spec.restartPolicy !== 'Never' || metadata.labels?.['batch.kubernetes.io/job-name'] !== undefined)
+    return undefined
+  const ended = status.containerStatuses?.find(({state}) => (state?.terminated?.exitCode ?? 0) !== 0)
+  return ended && {why: `${ended.name} ended with exit code ${ended.state?.terminated?.exitCode}`, isFinal: true}
+}
+
 async function ofEvents(kube: Kube, {metadata, status}: Pod): Promise<Found | undefined> {
   if (status.phase !== 'Pending') return undefined
   const field = encodeURIComponent(`involvedObject.name=${metadata.name},type=Warning`)
@@ -72,8 +74,10 @@ async function ofEvents(kube: Kube, {metadata, status}: Pod): Promise<Found | un
 
 /** The last lines that a pod wrote; before its last restart where it has had one. */
 export async function lastLines(kube: Kube, pod: Pod): Promise<string[]> {
-  const container = pod.spec.containers[0]?.name ?? ''
-  const restarted = pod.status.containerStatuses?.some(({restartCount}) => restartCount > 0)
+  const statuses = [...(pod.status.initContainerStatuses ?? []), ...(pod.status.containerStatuses ?? [])]
+  const restarted = statuses.find(({restartCount}) => restartCount > 0)
+  const ended = statuses.find(({state}) => (state?.terminated?.exitCode ?? 0) !== 0)
+  const container = (restarted ?? ended)?.name ?? pod.spec.containers[0]?.name ?? ''
   const base = `${corePath(kube.namespace, 'pods', pod.metadata.name)}/log?container=${container}&tailLines=${LOG_LINES}`
   for (const path of restarted ? [`${base}&previous=true`, base] : [base]) {
     try {
@@ -85,116 +89,3 @@ export async function lastLines(kube: Kube, pod: Pod): Promise<string[]> {
   }
   return []
 }
-
-export interface Waiting {
-  readonly what: string
-  readonly selector: string
-  readonly progress: StepProgress
-  /** True when it is there; a text says why it can never be. */
-  isDone(): Promise<boolean | string>
-}
-
-/** Waits for one end or the other with one deadline, and says meanwhile what pods wait for. */
-export async function waitFor(context: Context, waiting: Waiting): Promise<void> {
-  const {isDone, progress, selector} = waiting
-  const kube = await context.kube()
-  const until = deadlineOf(context)
-  for (;;) {
-    context.signal.throwIfAborted()
-    const done = await isDone()
-    if (done === true) return
-    const pods = await listPods(kube, selector)
-    const trouble = await troubleOf(
-      kube,
-      pods.filter(pod => !isReady(pod)),
-    )
-    const failure = typeof done === 'string' ? done : undefined
-    const isLate = performance.now() > until
-    if (failure || trouble?.isFinal || isLate) throw await notReady(context, waiting, {failure, isLate, pods, trouble})
-    progress.update(trouble ? `${trouble.pod}: ${trouble.why}` : describe(pods))
-    await pause(PAUSE_MS)
-  }
-}
-
-interface Seen {
-  readonly failure: string | undefined
-  readonly isLate: boolean
-  readonly pods: readonly Pod[]
-  readonly trouble: PodTrouble | undefined
-}
-
-async function notReady(context: Context, {selector, what}: Waiting, seen: Seen): Promise<MlvError> {
-  const {failure, isLate, pods, trouble} = seen
-  const kube = await context.kube()
-  const suffering = pods.find(({metadata}) => metadata.name === trouble?.pod)
-  const why = failure ?? (trouble ? `${trouble.pod}: ${trouble.why}` : 'its pods only start')
-  const isImage = failure === undefined && trouble?.why.startsWith('image') === true
-  const late = isLate ? ` within ${context.profile.settings.kubernetes.timeout} min` : ''
-  return new MlvError(
-    isImage ? 'MLV_CLUSTER_IMAGE' : 'MLV_CLUSTER_WAIT',
-    `${what} did not become ready${late}: ${why.replace(/\.$/, '')}.`,
-    {
-      details: suffering ? await lastLines(kube, suffering) : [],
-      tryThis: [
-        `kubectl --context ${kube.context} -n ${kube.namespace} describe pods -l ${selector}`,
-        ...(isImage ? ['Set `images` in mlv.yaml to images that the nodes can pull.'] : []),
-        context.command('setup'),
-      ],
-    },
-  )
-}
-
-function describe(pods: readonly Pod[]): string {
-  const ready = pods.filter(isReady).length
-  return pods.length === 0
-    ? 'waiting for pods'
-    : `${ready} of ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} ready`
-}
-
-/** Waits until an object that was told to go has gone, finalizers and all. */
-export async function waitUntilGone(
-  context: Context,
-  path: string,
-  what: string,
-  progress: StepProgress,
-): Promise<void> {
-  const kube = await context.kube()
-  await waitForLeft(context, progress, `kubectl --context ${kube.context} get --raw ${path}`, async () => {
-    const found = await kube.get(path, anySchema)
-    const finalizers = found?.metadata.finalizers ?? []
-    return found && `${what}${finalizers.length > 0 ? `, held by ${finalizers.join(', ')}` : ''}`
-  })
-}
-
-/** Waits until nothing of a release that was removed runs on. */
-export async function waitForPodsGone(context: Context, selector: string, progress: StepProgress): Promise<void> {
-  const kube = await context.kube()
-  const look = `kubectl --context ${kube.context} -n ${kube.namespace} get pods -l ${selector}`
-  await waitForLeft(context, progress, look, async () => {
-    const {length} = await listPods(kube, selector, {withLeaving: true})
-    return length === 0 ? undefined : `${length} ${length === 1 ? 'pod' : 'pods'} left`
-  })
-}
-
-/** Until `left` has nothing more to name, with the deadline of everything that is waited for. */
-async function waitForLeft(
-  context: Context,
-  progress: StepProgress,
-  look: string,
-  left: () => Promise<string | undefined>,
-): Promise<void> {
-  const until = deadlineOf(context)
-  for (;;) {
-    context.signal.throwIfAborted()
-    const what = await left()
-    if (what === undefined) return
-    if (performance.now() > until)
-      throw new MlvError('MLV_CLUSTER_WAIT', `Not all goes away: ${what}.`, {
-        tryThis: [look, context.command('teardown')],
-      })
-    progress.update(what)
-    await pause(PAUSE_MS)
-  }
-}
-
-const deadlineOf = ({profile}: Context): number => performance.now() + profile.settings.kubernetes.timeout * 60_000
