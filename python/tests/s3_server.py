@@ -3,8 +3,8 @@
 Of an address that was signed beforehand, as MLflow hands them out for downloads, moto cannot check the signature;
 here it has to carry that user's key.
 
-As a program it prints how to reach it, and for each line on its standard input the keys in the bucket; it ends
-with its input.
+As a program it takes the address to listen on, prints how to reach it, and for each line on its standard input the
+keys in the bucket; it ends with its input.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def _client(service: str, endpoint: str, key: str, secret: str) -> Any:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Store]:
+def running(address: str = "127.0.0.1") -> Iterator[Store]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
@@ -92,7 +92,7 @@ def _ask_for_sign_in(endpoint: str, after: str) -> None:
 
 
 if __name__ == "__main__":
-    with running() as store:
+    with running(*sys.argv[1:]) as store:
         print(json.dumps(asdict(store)), flush=True)
         for _ in sys.stdin:
             print(json.dumps(store.keys()), flush=True)

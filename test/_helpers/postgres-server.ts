@@ -1,7 +1,7 @@
 import {execFile, spawn, spawnSync} from 'node:child_process'
 import {once} from 'node:events'
 import {existsSync, readdirSync} from 'node:fs'
-import {chown, mkdtemp, realpath, rm, writeFile} from 'node:fs/promises'
+import {appendFile, chown, mkdtemp, realpath, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {promisify} from 'node:util'
@@ -32,8 +32,8 @@ export function findPostgres(): string | undefined {
   return versions.map(version => join(root, version, 'bin')).find(bin => existsSync(join(bin, 'initdb')))
 }
 
-/** A server of its own on loopback, with passwords (scram); as the user postgres where the tests run as root. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** A server of its own, with passwords (scram), on loopback and on `more`; as the user postgres where the tests run as root. */
+export async function startPostgres(more: readonly string[] = []): Promise<PostgresServer> {
   const bin = findPostgres() ?? ''
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'mlv-pg-')))
   const who = process.getuid?.() === 0 ? {uid: idOf('-u'), gid: idOf('-g')} : {}
@@ -45,7 +45,10 @@ export async function startPostgres(): Promise<PostgresServer> {
   const authentication = ['--auth=scram-sha-256', '--username=postgres', `--pwfile=${passwordFile}`]
   await run(join(bin, 'initdb'), ['-D', data, '--encoding=UTF8', '--no-sync', ...authentication], options)
   const port = await freePort()
-  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'fsync=off']
+  const hba = more.map(() => 'host all all 10.244.0.0/16 scram-sha-256\n').join('')
+  if (hba) await appendFile(join(data, 'pg_hba.conf'), hba)
+  const addresses = ['127.0.0.1', ...more].join(',')
+  const settings = [`port=${port}`, `listen_addresses=${addresses}`, `unix_socket_directories=${folder}`, 'fsync=off']
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap(setting => ['-c', setting])], {
     ...options,
     stdio: 'ignore',

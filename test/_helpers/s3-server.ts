@@ -15,9 +15,9 @@ export interface S3Server {
   stop(): Promise<void>
 }
 
-/** A server with the interface of S3, on loopback; see python/tests/s3_server.py. */
-export async function startS3(): Promise<S3Server> {
-  const child = spawn(developmentPython(), ['python/tests/s3_server.py'], {
+/** A server with the interface of S3, on loopback or another address; see python/tests/s3_server.py. */
+export async function startS3(address = '127.0.0.1'): Promise<S3Server> {
+  const child = spawn(developmentPython(), ['python/tests/s3_server.py', address], {
     cwd: root,
     stdio: ['pipe', 'pipe', 'inherit'],
   })

@@ -59,7 +59,7 @@ describe('from nothing to a trained model, in a folder with spaces and Korean le
     expect(code, stderr + stdout).toBe(0)
     const {canaries, failed} = JSON.parse(stdout)
     expect(failed).toBe(0)
-    expect(canaries).toHaveLength(9)
+    expect(canaries).toHaveLength(10)
     expect(await readFile(join(journey.folder, '보고서 1.xml'), 'utf8')).toContain('tests="9" failures="0"')
     const list = JSON.parse((await journey.mlv('jobs', 'list', '--all', '--json')).stdout)
     expect(JSON.stringify(list)).not.toContain('mlv-verify')

@@ -1,11 +1,8 @@
 import {spawn} from 'node:child_process'
-import {createSign} from 'node:crypto'
 import {once} from 'node:events'
-import {readdirSync, readFileSync} from 'node:fs'
-import {writeFile} from 'node:fs/promises'
+import {cp, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
-import {z} from 'zod'
 
 import type {Context} from '../../src/lib/context.js'
 import {feedLog} from '../../src/lib/jobs/log-feed.js'
@@ -13,10 +10,11 @@ import {createRayClient} from '../../src/lib/jobs/ray-client.js'
 import {profileSchema} from '../../src/lib/profile/profile.js'
 import {connectCluster} from '../../src/lib/targets/kubernetes/connect.js'
 import {openCluster} from '../../src/lib/targets/kubernetes/open-cluster.js'
-import {podSchema} from '../../src/lib/tools/kube-objects.js'
 import type {Kube} from '../../src/lib/tools/kube-session.js'
 import {Secret} from '../../src/lib/tools/secret.js'
 import {verifyProfile} from '../../src/lib/verify/run.js'
+import {chartFolder, helm} from '../_helpers/charts.js'
+import {answerKnocks, cutTunnels, expiredToken} from '../_helpers/cluster-faults.js'
 import {type ClusterProject, clusterProject, type Json} from '../_helpers/cluster-project.js'
 import {type Cluster, hasKit, startCluster} from '../_helpers/kit.js'
 import {projectContext} from '../_helpers/project-context.js'
@@ -26,53 +24,11 @@ const LINES = 20_000
 const LOG_MS = 16_000
 const CUT_MS = 5000
 
-const anything = z.looseObject({})
-const podList = z.object({items: z.array(podSchema)})
-
 const settings = {
   kubernetes: {context: 'kit', namespace: 'team', timeout: 1},
   mlflow: {store: 'postgresql://mlflow@db.example.com:5432/mlflow', artifacts: 's3://example-bucket/mlflow'},
   images: {mlflow: 'registry.example.com/mlv-mlflow:0.1.0'},
   charts: {mlflowValues: 'mlflow.yaml'},
-}
-
-/** The processes of kubectl that lead from a port of this machine to Ray. */
-function tunnelsTo(port: number): number[] {
-  const argumentsOf = (pid: string) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    } catch {
-      return []
-    }
-  }
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .filter(pid => {
-      const argv = argumentsOf(pid)
-      return argv[0]?.endsWith('kubectl') && argv.includes('port-forward') && argv.includes(`${port}:8265`)
-    })
-    .map(Number)
-}
-
-/** Signed by the cluster itself, for an hour that has passed. */
-function expiredToken(folder: string): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const now = Math.floor(Date.now() / 1000)
-  const issuer = 'https://kubernetes.default.svc'
-  const claims = {
-    iss: issuer,
-    aud: [issuer],
-    sub: 'system:serviceaccount:default:default',
-    iat: now - 7200,
-    nbf: now - 7200,
-    exp: now - 3600,
-    'kubernetes.io': {namespace: 'default', serviceaccount: {name: 'default', uid: '0'}},
-  }
-  const text = `${part({alg: 'RS256'})}.${part(claims)}`
-  const signature = createSign('RSA-SHA256')
-    .update(text)
-    .sign(readFileSync(join(folder, 'sa.key')))
-  return `${text}.${signature.toString('base64url')}`
 }
 
 describe.skipIf(!hasKit)('a cluster that fails', () => {
@@ -116,20 +72,15 @@ describe.skipIf(!hasKit)('a cluster that fails', () => {
     const port = await kube.tunnel('service/ray-head-svc', 8265)
     const endpoint = {url: `http://127.0.0.1:${port}`, token: new Secret('token'), python: 'python'}
     const ray = createRayClient(endpoint)
+    const cutter = cutTunnels(cluster.env.KUBECONFIG ?? '', CUT_MS)
     let cuts = 0
-    const cutter = setInterval(() => {
-      for (const pid of tunnelsTo(port)) {
-        process.kill(pid, 'SIGKILL')
-        cuts++
-      }
-    }, CUT_MS)
     const got: string[] = []
     try {
       const signal = AbortSignal.timeout(60_000)
       const job = await feedLog({ray, id: 'j', signal, onText: text => got.push(text)})
       expect(job?.status).toBe('SUCCEEDED')
     } finally {
-      clearInterval(cutter)
+      cuts = cutter.stop()
       ray.close()
     }
     const wanted = Array.from({length: LINES}, (_, at) => `line ${at} ${'·'.repeat(20)}\n`)
@@ -165,6 +116,91 @@ describe.skipIf(!hasKit)('a cluster that fails', () => {
     expect(spec.template.spec.containers[0].image).toContain(':0.2.0')
     expect(spec.template.spec.containers[0].args).toContain('--workers=2')
   })
+
+  it('brings an older MLflow to this version by one migration, shows from what to what, and keeps a copy', async () => {
+    const old = join(team.folder, 'old-chart')
+    await cp(chartFolder('mlflow'), old, {recursive: true})
+    const chart = (await readFile(join(old, 'Chart.yaml'), 'utf8'))
+      .replace(/^version: .*$/m, 'version: 0.0.9')
+      .replace(/^appVersion: .*$/m, 'appVersion: 3.16.1')
+    await writeFile(join(old, 'Chart.yaml'), chart)
+    const label = ['--reuse-values', '--labels', 'mlv.dev/config=older', '--force-conflicts', '--server-side=true']
+    const made = helm('helm4', ['-n', 'team', 'upgrade', 'mlflow', old, ...label], cluster.env)
+    expect(made.code, made.stderr).toBe(0)
+    const store = 'postgresql://mlflow@db.example.com:5432/mlflow'
+    const record = (version: string) => JSON.stringify({data: {'03-mlflow': JSON.stringify({version, store})}})
+    cluster.kubectl(['-n', 'team', 'patch', 'configmap', 'mlv', '--type=merge', '-p', record('3.16.1')])
+    const {phases} = await team.json('status')
+    expect(phases[2].detail).toMatch(/^MLflow 3\.16\.1 → 3\.17\.2, chart 0\.0\.9 → \d/)
+    const {code, stderr} = await team.mlv('setup', '--only', '03')
+    expect(code, stderr).toBe(0)
+    expect(stderr).toMatch(/03-mlflow: MLflow 3\.16\.1 → 3\.17\.2/)
+    expect(stderr).toMatch(/The databases of MLflow before: copies before_3_17_2_\d+/)
+    const history = helm('helm4', ['-n', 'team', 'history', 'mlflow', '-o', 'json'], cluster.env).stdout
+    const versions = JSON.parse(history).map((one: Json) => one.app_version)
+    // Without servers, then the Job, then the servers.
+    expect(versions.slice(versions.lastIndexOf('3.16.1'))).toEqual(['3.16.1', '3.17.2', '3.17.2', '3.17.2'])
+    const written = JSON.parse(get('-n', 'team', 'configmap', 'mlv').data['03-mlflow'])
+    expect(written).toEqual({version: '3.17.2', store})
+    cluster.kubectl(['-n', 'team', 'patch', 'configmap', 'mlv', '--type=merge', '-p', record('3.99.0')])
+    const newer = await team.mlv('setup', '--only', '03', '--setting', 'images.mlflow=registry.example.com/x:1')
+    expect(newer.stderr).toContain('The databases are those of MLflow 3.99.0; this mlv has 3.17.2')
+    cluster.kubectl(['-n', 'team', 'patch', 'configmap', 'mlv', '--type=merge', '-p', record('3.17.2')])
+  })
+
+  it('goes back to the older MLflow and its databases where the servers of the newer one do not come up', async () => {
+    const serving = () => get('-n', 'team', 'deployment', 'mlflow')
+    const before = serving().spec.template.spec.containers[0].image
+    const data = JSON.stringify({
+      version: '3.17.2',
+      store: settings.mlflow.store,
+      before: {revision: revisionOf(), name: 'x'},
+    })
+    cluster.kubectl([
+      '-n',
+      'team',
+      'patch',
+      'configmap',
+      'mlv',
+      '--type=merge',
+      '-p',
+      JSON.stringify({data: {'03-mlflow': data}}),
+    ])
+    const child = team.mlv('setup', '--only', '03', '--setting', 'images.mlflow=registry.example.com/nowhere:1')
+    cluster.kubectl(['cordon', '-l', 'kwok=simulated'])
+    let pod: Json
+    const deadline = Date.now() + 30_000
+    while (!pod && Date.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, 100))
+      pod = get('-n', 'team', 'pods', '-l', 'app.kubernetes.io/component=server').items.find(
+        ({spec, status}: Json) => status.phase === 'Pending' && spec.containers[0].image.includes('nowhere'),
+      )
+    }
+    const waiting = {reason: 'ErrImageNeverPull', message: 'it is not present'}
+    const container = {name: 'mlflow', ready: false, restartCount: 0, image: 'x', imageID: '', state: {waiting}}
+    const patch = JSON.stringify({status: {containerStatuses: [container]}})
+    const name = pod.metadata.name
+    cluster.kubectl(['-n', 'team', 'patch', 'pod', name, '--subresource=status', '--type=merge', '-p', patch])
+    cluster.kubectl(['uncordon', '-l', 'kwok=simulated'])
+    const {code, stderr} = await child
+    expect(code).toBe(1)
+    expect(stderr).toContain('mlflow was rolled back')
+    expect(serving().spec.template.spec.containers[0].image).toBe(before)
+    expect(serving().spec.replicas).toBe(2)
+    const history = helm(
+      'helm4',
+      ['-n', 'team', 'get', 'manifest', 'mlflow', '--revision', String(revisionOf() - 1)],
+      cluster.env,
+    )
+    expect(history.stdout).toContain('--back')
+    // What was made ready is so no longer.
+    expect(get('-n', 'team', 'configmap', 'mlv').data).not.toHaveProperty('03-mlflow')
+  })
+
+  const revisionOf = () => {
+    const {stdout} = helm('helm4', ['-n', 'team', 'history', 'mlflow', '-o', 'json'], cluster.env)
+    return JSON.parse(stdout).at(-1).revision as number
+  }
 
   it('warns of a network that lets a stranger to Ray, fails where that is required to hold, and leaves no trace', async () => {
     cluster.kubectl(['cordon', '-l', 'kwok=simulated'])
@@ -246,32 +282,10 @@ describe.skipIf(!hasKit)('a cluster that fails', () => {
   }
 
   /** The canary, with both of its pods saying what a network would let them see. */
-  async function knocked({inside, outside}: {inside: number[]; outside: number[]}, wanted = 'preferred') {
+  async function knocked(seen: Record<'inside' | 'outside', number[]>, wanted = 'preferred') {
     const profile = withSettings({network_policy: wanted})
     const connection = connectCluster(context)
-    let isOver = false
     const over = verifyProfile({context: {...context, profile}, connection, scope: 'all', only: ['network-policy']})
-    void over.finally(() => {
-      isOver = true
-    })
-    const pods = new Set<string>()
-    const deadline = Date.now() + 60_000
-    while (!isOver && Date.now() < deadline) {
-      const {items} = await kube.call('GET', '/api/v1/pods', podList)
-      for (const {metadata, status} of items) {
-        const key = `${metadata.namespace}/${metadata.name}`
-        if (!metadata.name.startsWith('mlv-verify') || pods.has(key) || status?.phase !== 'Pending') continue
-        pods.add(key)
-        const message = JSON.stringify(metadata.namespace === 'team' ? inside : outside)
-        const state = {terminated: {exitCode: 0, reason: 'Completed', message}}
-        const container = {name: 'knock', ready: false, restartCount: 0, image: 'x', imageID: '', state}
-        const body = {status: {phase: 'Succeeded', containerStatuses: [container]}}
-        await kube.call('PATCH', `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/status`, anything, {
-          body,
-        })
-      }
-      await new Promise(resolve => setTimeout(resolve, 100))
-    }
-    return (await over).canaries[0]
+    return (await answerKnocks(kube, over, seen)).canaries[0]
   }
 })

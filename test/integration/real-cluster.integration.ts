@@ -3,11 +3,16 @@ import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {stringify} from 'yaml'
 
+import {cutTunnels} from '../_helpers/cluster-faults.js'
 import {type ClusterProject, clusterProject, type Json} from '../_helpers/cluster-project.js'
 import {hasRealNode} from '../_helpers/kit.js'
+import {findPostgres, startPostgres} from '../_helpers/postgres-server.js'
 import {type RealNode, startRealNode} from '../_helpers/real-node.js'
+import {startS3} from '../_helpers/s3-server.js'
 import {realOwnClusterCases} from './real-own-cluster-cases.js'
 
+/** Where pods reach servers of this machine. */
+const HOST = '10.244.0.1'
 const small = (cpu: string, memory: string) => ({requests: {cpu: '50m', memory: '128Mi'}, limits: {cpu, memory}})
 const mlflowValues = {server: {workers: 1}, persistence: {size: '1Gi'}, resources: small('2', '2Gi')}
 const rayValues = {
@@ -55,6 +60,8 @@ describe.skipIf(!hasRealNode)('a team on a cluster whose pods really run', () =>
     const only = ['--only', 'no-grant,replicas,scaling,network-policy']
     const {canaries} = await team.json('verify', ...only)
     const found = (id: string) => canaries.find((one: Json) => one.id === id)
+    // What was seen, for whoever reads the log of the tests.
+    console.log(canaries.map(({detail, id, seconds}: Json) => `${id} (${seconds} s): ${detail}`).join('\n'))
     expect(found('no-grant'), JSON.stringify(canaries)).toMatchObject({state: 'passed'})
     expect(found('replicas')).toMatchObject({state: 'skipped', detail: 'one pod of MLflow is ready'})
     // Workers that earlier proofs left behind count too.
@@ -75,6 +82,18 @@ describe.skipIf(!hasRealNode)('a team on a cluster whose pods really run', () =>
     const workers = get('pods', '-l', 'ray.io/node-type=worker').map(({status}: Json) => status.podIP)
     expect(stdout).not.toContain(get('pods', '-l', 'ray.io/node-type=head')[0].status.podIP)
     expect(workers.length).toBeGreaterThan(0)
+  }, 300_000)
+
+  it('loses no line of a job that writes a lot while the tunnel to it is cut every five seconds', async () => {
+    const script =
+      'import time\nfor at in range(6000):\n    print("line", at, "·" * 20, flush=True)\n    time.sleep(0.003)\n'
+    await writeFile(join(team.folder, 'much.py'), script)
+    const cutter = cutTunnels(node.env.KUBECONFIG ?? '', 5000)
+    const {code, stderr} = await team.mlv('train', '--name', 'much', '--', 'python', 'much.py')
+    expect(cutter.stop()).toBeGreaterThan(2)
+    expect(code, stderr).toBe(0)
+    const lines = stderr.split('\n').filter(line => line.startsWith('line '))
+    expect(lines).toEqual(Array.from({length: 6000}, (_, at) => `line ${at} ${'·'.repeat(20)}`))
   }, 300_000)
 
   it('refuses a sweep while its pods have no storage in common', async () => {
@@ -129,6 +148,51 @@ describe.skipIf(!hasRealNode)('a team on a cluster whose pods really run', () =>
   }, 400_000)
 
   realOwnClusterCases(() => ({node, team, rayValues}))
+
+  it.skipIf(!findPostgres())(
+    'runs two pods of MLflow on a PostgreSQL and a bucket elsewhere, which take the same sign-in',
+    async () => {
+      const [postgres, s3] = await Promise.all([startPostgres([HOST]), startS3(HOST)])
+      const store = `postgresql://mlflow@${HOST}:${postgres.port}/mlflow?sslmode=disable`
+      const shared = await clusterProject(
+        node,
+        {
+          kubernetes: {context: 'kit', namespace: 'shared', timeout: 4},
+          mlflow: {store, artifacts: `s3://${s3.bucket}/mlflow`},
+          images: {mlflow: node.images.mlflow.name},
+          charts: {mlflowValues: 'mlflow.yaml'},
+        },
+        {
+          MLV_MLFLOW_STORE_PASSWORD: postgres.password,
+          AWS_ACCESS_KEY_ID: s3.key,
+          AWS_SECRET_ACCESS_KEY: s3.secret,
+          AWS_DEFAULT_REGION: 'us-east-1',
+          MLFLOW_S3_ENDPOINT_URL: s3.endpoint,
+        },
+      )
+      try {
+        const two = {...mlflowValues, persistence: undefined, autoscaling: {enabled: false}, replicas: 2}
+        await writeFile(join(shared.folder, 'mlflow.yaml'), stringify(two))
+        for (const phase of ['01', '02', '03', '04', '05', '06']) {
+          const {code, stderr} = await shared.mlv('setup', '--only', phase)
+          expect(code, stderr).toBe(0)
+        }
+        const {canaries} = await shared.json('verify', '--only', 'replicas,tracking,registry')
+        expect(
+          canaries.map(({state}: Json) => state),
+          JSON.stringify(canaries),
+        ).toEqual(['passed', 'passed', 'passed'])
+        expect(canaries.find(({id}: Json) => id === 'replicas').detail).toMatch(/^2 pods let a new user in/)
+        expect(await postgres.query('select username from users order by 1', 'mlflow_auth')).toBe('admin\nmlv-jobs')
+        const kept = await shared.json('teardown', '--delete-data', '--confirm', 'team')
+        expect(kept.kept.map(({where}: Json) => where)).toContain(store)
+      } finally {
+        await shared.end()
+        await Promise.all([postgres.stop(), s3.stop()])
+      }
+    },
+    400_000,
+  )
 
   it('is torn down with its data until nothing is left', async () => {
     const {code, stderr} = await team.mlv('teardown', '--delete-data', '--confirm', 'team')

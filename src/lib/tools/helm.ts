@@ -52,10 +52,20 @@ export async function readRevisions(kube: Kube, release: string, namespace = kub
 }
 
 /** The YAML of everything that a revision put there. */
-export function manifestOf({data}: Revision): string {
+export function manifestOf(revision: Revision): string {
+  return unpack(revision, z.object({manifest: z.string()})).manifest
+}
+
+/** Which chart a revision was made of, and of which version what it runs is. */
+export function chartOf(revision: Revision): {version: string; appVersion: string} {
+  const metadata = z.object({version: z.string(), appVersion: z.string().default('?')})
+  return unpack(revision, z.object({chart: z.object({metadata})})).chart.metadata
+}
+
+function unpack<T>({data}: Revision, schema: z.ZodType<T>): T {
   // Helm packs it and writes it as base64, as which Kubernetes keeps every Secret once more.
   const packed = Buffer.from(Buffer.from(data, 'base64').toString('latin1'), 'base64')
-  return z.object({manifest: z.string()}).parse(JSON.parse(gunzipSync(packed).toString('utf8'))).manifest
+  return schema.parse(JSON.parse(gunzipSync(packed).toString('utf8')))
 }
 
 /** Such as `[4, 1]`; throws where it is too old. */
@@ -89,8 +99,9 @@ export function upgradeArgv(
     '-',
     '--labels',
     `${CONFIG}=${config}`,
+    // A migration and its way back are five; the revision before has to be there still.
     '--history-max',
-    '5',
+    '10',
     // Server-side apply would stop at what was changed by hand; it is mlv's to put back.
     ...(major >= 4 ? ['--force-conflicts', '--server-side=true'] : []),
   ]

@@ -1,20 +1,27 @@
 import {z} from 'zod'
 
 import type {Context} from '../../context.js'
-import {readRevisions, type Upgrade} from '../../tools/helm.js'
+import {MlvError} from '../../errors.js'
+import {readRevisions, upgradeRelease} from '../../tools/helm.js'
 import {deploymentSchema, jobSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
 import {groupPath, RELEASES} from './names.js'
 import {lastLines, listPods} from './pods.js'
 import {refuseSettings} from './refuse-settings.js'
-import {releaseState, releaseStep, uninstall} from './release.js'
+import {releaseState, releaseStep, uninstall, type WantedUpgrade} from './release.js'
 import {clusterState} from './state.js'
-import {digestOfValues, mlflowValues, readChart, type Values} from './values.js'
+import {compareVersions, digestOfValues, mlflowValues, readChart, type Values} from './values.js'
 import {waitFor, waitForPodsGone} from './waiting.js'
 
 /** Which MLflow the databases were last made ready for. */
-const recordSchema = z.object({version: z.string(), store: z.string()})
+const recordSchema = z.object({
+  version: z.string(),
+  store: z.string(),
+  /** While servers of this version have never been ready: the revision of the release before, and what its copies are called. */
+  before: z.object({revision: z.number(), name: z.string()}).optional(),
+})
+type Migrated = z.output<typeof recordSchema>
 const SELECTOR = `app.kubernetes.io/instance=${RELEASES.mlflow}`
 const SERVERS = `${SELECTOR},app.kubernetes.io/component=server`
 
@@ -42,11 +49,19 @@ export const mlflowPhase: Phase = {
   },
 }
 
-async function wantedUpgrade(context: Context, changes: Values = {}): Promise<Upgrade & {appVersion: string}> {
+async function wantedUpgrade(context: Context, changes: Values = {}): Promise<WantedUpgrade> {
   const kube = await context.kube()
   const {appVersion, folder, version} = await readChart(context, 'mlflow')
   const values = {...(await mlflowValues(context, await readBucket(context, kube))), ...changes}
-  return {release: RELEASES.mlflow, chart: folder, values, config: digestOfValues(version, values), appVersion}
+  return {
+    release: RELEASES.mlflow,
+    chart: folder,
+    values,
+    config: digestOfValues(version, values),
+    what: 'MLflow',
+    appVersion,
+    chartVersion: version,
+  }
 }
 
 async function mlflowState(context: Context): Promise<PhaseState> {
@@ -66,24 +81,92 @@ const deploymentPath = (namespace: string) => groupPath('apps/v1', namespace, 'd
 async function migrationSteps(context: Context): Promise<Step[]> {
   const {store} = context.profile.settings.mlflow
   const {appVersion} = await readChart(context, 'mlflow')
-  const record = {version: appVersion, store: store ?? 'sqlite'}
-  const known = context.dryRun ? undefined : await clusterState(context).read('03-mlflow', recordSchema)
-  if (known?.version === record.version && known.store === record.store) return []
-  const step = await releaseStep(context, {
-    id: 'migrate',
-    title: `Preparing the databases for MLflow ${appVersion}`,
-    upgrade: () => wantedUpgrade(context, {migration: {enabled: true}}),
-    wait: progress => waitForMigration(context, progress),
-  })
+  const wanted = {version: appVersion, store: store ?? 'sqlite'}
+  const state = clusterState(context)
+  const known = context.dryRun ? undefined : await state.read('03-mlflow', recordSchema)
+  if (known?.version === wanted.version && known.store === wanted.store) return []
+  if (known) refuseNewer(known, wanted)
+  const name = `${appVersion.replaceAll(/\W/g, '_')}_${Math.floor(Date.now() / 1000)}`
+  const step = (goBackTo?: number) =>
+    releaseStep(context, {
+      id: 'migrate',
+      title: `Preparing the databases for MLflow ${appVersion}, with a copy of what is there`,
+      upgrade: () => wantedUpgrade(context, {migration: {enabled: true, name}}),
+      wait: progress => waitForMigration(context, progress),
+      goBackTo,
+      beforeGoingBack: async progress => {
+        // What failed by itself has cleaned up; what was cut off has not, and what never began need not.
+        if (await wasCutOff(context)) await putBack(context, name, progress)
+      },
+    })
   return [
     {
-      ...step,
+      ...(await step()),
       async run(progress) {
-        await step.run(progress)
-        await clusterState(context).write('03-mlflow', recordSchema, record)
+        const revision = await servingRevision(context, known)
+        if (revision !== undefined)
+          await state.write('03-mlflow', recordSchema, {
+            ...(known ?? {...wanted, version: ''}),
+            before: {revision, name},
+          })
+        await stopServers(context, progress)
+        await (await step(revision)).run(progress)
+        await state.write('03-mlflow', recordSchema, {
+          ...wanted,
+          ...(revision !== undefined && {before: {revision, name}}),
+        })
       },
     },
   ]
+}
+
+/** The revision whose servers run, or ran until an attempt to migrate was cut off. */
+async function servingRevision(context: Context, known: Migrated | undefined): Promise<number | undefined> {
+  const kube = await context.kube()
+  const [pods, revisions] = await Promise.all([listPods(kube, SERVERS), readRevisions(kube, RELEASES.mlflow)])
+  const deployed = revisions.find(({status}) => status === 'deployed')?.version
+  return pods.length === 0 ? (known?.before?.revision ?? deployed) : deployed
+}
+
+/** Nobody may write to what is copied: the Job waits until the last server has gone. */
+async function stopServers(context: Context, progress: StepProgress): Promise<void> {
+  const kube = await context.kube()
+  if ((await listPods(kube, SERVERS, {withLeaving: true})).length === 0) return
+  await upgradeRelease(context.exec, kube, await wantedUpgrade(context, {migration: {enabled: true, hold: true}}))
+  await waitForPodsGone(context, SERVERS, progress)
+}
+
+async function wasCutOff(context: Context): Promise<boolean> {
+  const pods = await listPods(await context.kube(), `${SELECTOR},app.kubernetes.io/component=migration`)
+  const states = pods.flatMap(({status}) => status.containerStatuses ?? []).map(({state}) => state)
+  const [last] = states.filter(state => state && !state.waiting).slice(-1)
+  return last !== undefined && last.terminated?.exitCode !== 1
+}
+
+/** An older MLflow does not know the tables of a newer one. */
+function refuseNewer(known: Migrated, wanted: Migrated): void {
+  if (known.store !== wanted.store || compareVersions(known.version, wanted.version) <= 0) return
+  throw new MlvError(
+    'MLV_CLUSTER_VERSION',
+    `The databases are those of MLflow ${known.version}; this mlv has ${wanted.version}, which cannot read them.`,
+    {
+      tryThis: [
+        'Take the newer mlv, which your colleagues have.',
+        'Or go back to the copies that lie beside the databases, as docs/kubernetes.md says.',
+      ],
+    },
+  )
+}
+
+/** The databases as they were before the migration of that name; nothing where it had nothing to set aside. */
+async function putBack(context: Context, name: string, progress: StepProgress): Promise<void> {
+  const kube = await context.kube()
+  await stopServers(context, progress)
+  progress.update('putting the databases back to what they were')
+  const upgrade = await wantedUpgrade(context, {migration: {enabled: true, name, back: true}})
+  await upgradeRelease(context.exec, kube, upgrade)
+  await waitForMigration(context, progress)
+  await clusterState(context).remove('03-mlflow')
 }
 
 async function waitForMigration(context: Context, progress: StepProgress): Promise<void> {
@@ -108,13 +191,30 @@ async function waitForMigration(context: Context, progress: StepProgress): Promi
   })
 }
 
+/** Where the servers of a new version do not come up, the databases go back to what the old ones can read. */
 async function installStep(context: Context): Promise<Step> {
-  return releaseStep(context, {
-    id: 'install',
-    title: 'Installing MLflow',
-    upgrade: () => wantedUpgrade(context),
-    wait: progress => waitForServers(context, progress),
-  })
+  const state = clusterState(context)
+  const step = (before: Migrated['before']) =>
+    releaseStep(context, {
+      id: 'install',
+      title: 'Installing MLflow',
+      upgrade: () => wantedUpgrade(context),
+      wait: progress => waitForServers(context, progress),
+      ...(before && {goBackTo: before.revision, beforeGoingBack: progress => putBack(context, before.name, progress)}),
+    })
+  return {
+    ...(await step(undefined)),
+    async run(progress) {
+      const known = await state.read('03-mlflow', recordSchema)
+      await (await step(known?.before)).run(progress)
+      if (!known?.before) return
+      const {before, ...rest} = known
+      await state.write('03-mlflow', recordSchema, rest)
+      context.reporter.note(
+        `The databases of MLflow before: copies before_${before.name}, kept until the next migration.`,
+      )
+    },
+  }
 }
 
 async function waitForServers(context: Context, progress: StepProgress): Promise<void> {

@@ -1,5 +1,4 @@
 import type {Context} from '../../context.js'
-import type {Upgrade} from '../../tools/helm.js'
 import {rayClusterSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
@@ -7,7 +6,7 @@ import {removeJobClusters} from './job-clusters.js'
 import {JOB_LABEL, RELEASES, rayClusterPath} from './names.js'
 import {operatorNamespace, operatorSteps, removeOperator} from './operator.js'
 import {isReady, listPods} from './pods.js'
-import {releaseState, releaseStep, uninstall} from './release.js'
+import {releaseState, releaseStep, uninstall, type WantedUpgrade} from './release.js'
 import {digestOfValues, rayValues, readChart} from './values.js'
 import {waitFor, waitForPodsGone, waitUntilGone} from './waiting.js'
 
@@ -47,7 +46,7 @@ export const rayPhase: Phase = {
   ],
 }
 
-async function wantedUpgrade(context: Context): Promise<Upgrade & {appVersion: string}> {
+async function wantedUpgrade(context: Context): Promise<WantedUpgrade> {
   const kube = await context.kube()
   const [{appVersion, folder, version}, bucket, operator] = await Promise.all([
     readChart(context, 'ray-cluster'),
@@ -55,7 +54,15 @@ async function wantedUpgrade(context: Context): Promise<Upgrade & {appVersion: s
     operatorNamespace(kube),
   ])
   const values = await rayValues(context, bucket, operator)
-  return {release: RELEASES.ray, chart: folder, values, config: digestOfValues(version, values), appVersion}
+  return {
+    release: RELEASES.ray,
+    chart: folder,
+    values,
+    config: digestOfValues(version, values),
+    what: 'Ray',
+    appVersion,
+    chartVersion: version,
+  }
 }
 
 async function rayState(context: Context): Promise<PhaseState> {

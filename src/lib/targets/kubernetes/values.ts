@@ -21,6 +21,11 @@ export async function readChart({packageDir}: Context, name: 'mlflow' | 'ray-clu
   return {folder, ...chartSchema.parse(parse(await readFile(join(folder, 'Chart.yaml'), 'utf8')))}
 }
 
+/** Below, at or above zero, as the first is older, the same or newer. */
+export function compareVersions(one: string, other: string): number {
+  return one.localeCompare(other, 'en', {numeric: true})
+}
+
 /** `registry/name:tag@sha256:…` in the parts that charts take. */
 export function imageValues(image: string): Values {
   const [named = '', digest = ''] = image.split('@')
