@@ -11,6 +11,10 @@ export default class Open extends BaseCommand {
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> mlflow', description: 'The MLflow server.'},
+    {
+      command: '<%= config.bin %> <%= command.id %> ray --client',
+      description: 'The variables that ray.init() reads in a script or notebook.',
+    },
     {command: '<%= config.bin %> <%= command.id %> run', description: 'The run of your last job.'},
     {command: '<%= config.bin %> <%= command.id %> model digits --print', description: 'Only print the address.'},
   ]
@@ -21,12 +25,16 @@ export default class Open extends BaseCommand {
   }
 
   static override flags = {
+    client: Flags.boolean({
+      env: 'MLV_CLIENT',
+      summary: 'Print what a program needs to reach MLflow or Ray, as lines for a shell, and keep the way open.',
+    }),
     print: Flags.boolean({env: 'MLV_PRINT', summary: 'Only print the address.'}),
   }
 
   async run(): Promise<OpenResult> {
     const {args, flags} = await this.parse(Open)
     const context = await this.context(flags)
-    return openPage({context, id: args.id, page: args.page, print: flags.print})
+    return openPage({context, client: flags.client, id: args.id, page: args.page, print: flags.print})
   }
 }

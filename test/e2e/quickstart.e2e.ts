@@ -1,8 +1,9 @@
-import {readdir, readFile} from 'node:fs/promises'
+import {spawn} from 'node:child_process'
+import {readdir, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
-import {bin, type Journey, startJourney} from '../_helpers/journey.js'
+import {bin, ended, type Journey, startJourney} from '../_helpers/journey.js'
 
 // One person's first hour, in order: each step stands on the one before it.
 describe('from nothing to a trained model, in a folder with spaces and Korean letters, without a terminal', () => {
@@ -52,6 +53,19 @@ describe('from nothing to a trained model, in a folder with spaces and Korean le
     const logs = await journey.mlv('jobs', 'logs', job)
     expect(logs.code, logs.stderr).toBe(0)
     expect(logs.stdout.length).toBeGreaterThan(100)
+  })
+
+  it('mlv open --client prints lines that let the clients of MLflow and Ray in', async () => {
+    const mlflow = await journey.mlv('open', 'mlflow', '--client')
+    const ray = await journey.mlv('open', 'ray', '--client')
+    expect(mlflow.stdout + ray.stdout).toMatch(/^(export [A-Z_]+=.+\n){7}$/)
+    const {python} = JSON.parse(await readFile(join(journey.stateDir, 'environment.json'), 'utf8'))
+    const program = join(journey.folder, 'client.sh')
+    const code =
+      'import mlflow, ray; ray.init(logging_level="error"); print(len(ray.nodes()), len(mlflow.search_experiments()))'
+    await writeFile(program, `${mlflow.stdout}${ray.stdout}exec ${python} -c '${code}'\n`)
+    const {stderr, stdout} = await ended(spawn('bash', [program], {stdio: ['ignore', 'pipe', 'pipe']}))
+    expect(stdout, stderr).toMatch(/^1 [1-9]\d*$/m)
   })
 
   it('mlv verify passes every canary, writes a JUnit report and leaves nothing', async () => {

@@ -1,5 +1,8 @@
 import {spawn} from 'node:child_process'
+import {once} from 'node:events'
 import {readFileSync, readlinkSync} from 'node:fs'
+import {createServer} from 'node:http'
+import type {AddressInfo} from 'node:net'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 
@@ -113,6 +116,20 @@ describe.skipIf(!hasKit)('a profile on a cluster', () => {
       for (const value of Object.values<string>(get('secret', name).data)) all.push(atob(value))
     }
     for (const secret of all) expect((text + values).includes(secret), 'a secret is shown').toBe(false)
+  })
+
+  it('reaches MLflow at the address of an ingress without a tunnel, and says when nothing answers there', async () => {
+    const stands = createServer((_, response) => response.end('OK')).listen(0, '127.0.0.1')
+    await once(stands, 'listening')
+    const address = `http://localhost:${(stands.address() as AddressInfo).port}`
+    const open = () => jun.mlv('open', 'mlflow', '--client', '--setting', `ingress.mlflow=${address}`)
+    const found = await open()
+    stands.close()
+    expect(found).toMatchObject({code: 0, stdout: expect.stringContaining(`MLFLOW_TRACKING_URI=${address}\n`)})
+    expect(found.stdout).toMatch(/PASSWORD="\$\(kubectl --context kit -n team get secret .*base64 -d\)"/)
+    const lost = await open()
+    expect(lost.code).toBe(1)
+    expect(lost.stderr).toContain(`MLflow does not answer at ${address}: no answer.`)
   })
 
   it('is locked while somebody on another machine works on it, and not once that has died', async () => {

@@ -22,6 +22,8 @@ export interface JobSite {
   readonly jobs: JobClient
   /** Whether the code has to lie with the run before the job is handed over. */
   readonly readsRun: boolean
+  /** Whether jobs run where nothing of this machine is. */
+  readonly isElsewhere: boolean
   machines(): Promise<readonly Machine[]>
   /** `code` is a package that the run has or will have. */
   place(run: Promise<Run>, code: Package | undefined): Promise<Placed>
@@ -53,6 +55,7 @@ function sharedSite(context: Context, ray: RayClient): JobSite {
   return {
     jobs: ray,
     readsRun: false,
+    isElsewhere: ray.endpoint.isElsewhere === true,
     machines: () => ray.machines(),
     async place(_run, code) {
       const [sent, ownCode] = await Promise.all([code && upload(ray, code), sendOwnCode(context, ray)])
@@ -76,6 +79,7 @@ function ownSite(context: Context, {clusters, jobs, mlflow}: Own, plan: Asks): J
   return {
     jobs,
     readsRun: true,
+    isElsewhere: true,
     machines: async () => machinesOf(await clusters.shapes()),
     async place(run, code) {
       const [{artifactUri}, {zip}] = await Promise.all([run, ownCodePackage(context)])

@@ -2,6 +2,7 @@ import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
 import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
+import {requirementsPath} from '../tools/packages.js'
 import type {JobsEndpoint} from '../types/target.js'
 import {formatBytes} from '../ui/duration.js'
 import {buildSpec} from './build-spec.js'
@@ -33,6 +34,7 @@ export async function submitJob(context: Context, platform: Platform, plan: JobP
     readOrigin(context, plan),
   ])
   refuseSplitStorage(context, jobs, plan)
+  warnOfImage(context, site)
   const done = (run: Run, isNew: boolean): Submitted => {
     const name = run.tags[tags.name] ?? plan.name
     return {mlflow, ray: site.jobs, run, name, submissionId: plan.submissionId, isNew}
@@ -120,6 +122,15 @@ function refuseSplitStorage({command, profile}: Context, {isStorageSplit}: JobsE
         command('setup'),
       ],
     },
+  )
+}
+
+/** Packages that a project adds are in the image, or nowhere: workers of a cluster install nothing. */
+function warnOfImage(context: Context, {isElsewhere}: JobSite): void {
+  const requirements = isElsewhere ? requirementsPath(context) : undefined
+  if (requirements === undefined) return
+  context.reporter.warn(
+    `Workers on a cluster have the packages of their image; those of ${requirements} are there only if images.train has them.`,
   )
 }
 

@@ -4,6 +4,7 @@ import {findRun} from '../jobs/record.js'
 import {createMlflowClient, runUrl} from '../mlflow/client.js'
 import {resolveTarget} from '../targets/resolve.js'
 import type {Connection, Target} from '../types/target.js'
+import {mlflowVariables, rayVariables} from './client-variables.js'
 
 export const pages = ['mlflow', 'ray', 'run', 'model', 'experiment'] as const
 export type Page = (typeof pages)[number]
@@ -17,6 +18,8 @@ export interface OpenOptions {
   readonly id?: string | undefined
   /** Only print the address. */
   readonly print: boolean
+  /** Print what a program needs in place of a page. */
+  readonly client: boolean
   readonly target?: Target
 }
 
@@ -31,15 +34,28 @@ export async function openPage(options: OpenOptions): Promise<OpenResult> {
   const target = options.target ?? (await resolveTarget(context))
   const connection = target.connect(context)
   try {
+    if (options.client) return await openForClient(connection, options)
     const url = await addressOf(connection, options)
     context.reporter.result(url)
-    await tellSignIn(context, connection, options.page)
+    const isTunnel = await tellSignIn(context, connection, options.page)
     const opened = !print && (await openBrowser(context, url))
-    if (connection.isTunnel && !print) await holdOpen(context)
+    if (isTunnel && !print) await holdOpen(context)
     return {url, opened}
   } finally {
     await connection.close()
   }
+}
+
+async function openForClient(connection: Connection, {context, page, print}: OpenOptions): Promise<OpenResult> {
+  if (page !== 'mlflow' && page !== 'ray') {
+    throw new MlvError('MLV_USAGE', `--client is for mlflow and ray, not for a ${page}.`, {
+      tryThis: [context.command('open mlflow --client'), context.command('open ray --client')],
+    })
+  }
+  const {isTunnel, lines, url} = await (page === 'mlflow' ? mlflowVariables : rayVariables)(connection)
+  context.reporter.result(lines.join('\n'))
+  if (isTunnel && !print) await holdOpen(context)
+  return {url, opened: false}
 }
 
 async function openBrowser(context: Context, url: string): Promise<boolean> {
@@ -60,16 +76,21 @@ async function holdOpen({reporter, signal}: Context): Promise<void> {
   clearInterval(beat)
 }
 
-/** MLflow's pages ask for a name and a password, Ray's for its token: says where they are, never what they are. */
-async function tellSignIn({reporter}: Context, connection: Connection, page: Page): Promise<void> {
+/**
+ * MLflow's pages ask for a name and a password, Ray's for its token: says where they are, never what they are. Returns
+ * whether the address ends with this command.
+ */
+async function tellSignIn({reporter}: Context, connection: Connection, page: Page): Promise<boolean> {
   if (page === 'ray') {
-    const {tokenFile} = await connection.ray()
+    const {isTunnel = false, tokenCommand, tokenFile} = await connection.ray()
     if (tokenFile) reporter.note(`The page asks for a token; it is in ${tokenFile}.`)
-    return
+    if (tokenCommand) reporter.note(`The page asks for a token; this prints it:\n  ${tokenCommand}`)
+    return isTunnel
   }
-  const {passwordCommand, passwordFile, username} = await connection.mlflow()
+  const {isTunnel = false, passwordCommand, passwordFile, username} = await connection.mlflow()
   if (passwordFile) reporter.note(`Sign in as ${username}; the password is in ${passwordFile}.`)
   if (passwordCommand) reporter.note(`Sign in as ${username}; this prints the password:\n  ${passwordCommand}`)
+  return isTunnel
 }
 
 async function addressOf(connection: Connection, {context, id, page}: OpenOptions): Promise<string> {

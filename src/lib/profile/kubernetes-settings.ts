@@ -12,6 +12,14 @@ const values = (chart: string) =>
     examples: [`${chart.split('/').at(-1)}.yaml`],
   })
 
+const address = z
+  .string()
+  .regex(
+    /^(https:\/\/[\w.-]+|http:\/\/(127\.0\.0\.1|localhost))(:\d+)?$/,
+    'an address such as https://mlflow.example.com, with no path; plain http would show passwords',
+  )
+  .optional()
+
 const group = (limits: {max: number; cpus: number; memory: string}) => ({
   min: z.int().min(0).default(0).meta({description: 'Pods that are always there.'}),
   max: z.int().min(0).default(limits.max).meta({description: 'Pods at most.'}),
@@ -53,6 +61,28 @@ export const clusterSettings = {
     description: 'Whether `mlv verify` fails or only warns where the cluster enforces no NetworkPolicy.',
     target: 'kubernetes',
   }),
+  ingress: z
+    .strictObject({
+      mlflow: address.meta({
+        description: 'Where MLflow is reached; without it, by a tunnel.',
+        examples: ['https://mlflow.example.com'],
+      }),
+      ray: address.meta({
+        description: "Where Ray's dashboard is reached; without it, by a tunnel.",
+        examples: ['https://ray.example.com'],
+      }),
+      class: text.optional().meta({
+        description: 'The class of the ingresses that setup makes; without it, others make them.',
+        examples: ['alb', 'nginx'],
+      }),
+      tlsSecret: text.optional().meta({description: 'A Secret with the certificate; not for class alb.'}),
+      namespace: text.optional().meta({
+        description: 'The namespace of the ingress controller, whose pods the NetworkPolicies let in.',
+        examples: ['ingress-nginx'],
+      }),
+    })
+    .prefault({})
+    .meta({description: 'Addresses in place of tunnels.', target: 'kubernetes'}),
   workers: z
     .strictObject(group({max: 10, cpus: 4, memory: '8Gi'}))
     .prefault({})

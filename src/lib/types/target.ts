@@ -7,6 +7,8 @@ import type {Traces} from './traces.js'
 export interface MlflowEndpoint {
   /** Without a trailing slash. */
   readonly url: string
+  /** Whether the address ends with the command, as a tunnel does. */
+  readonly isTunnel?: boolean
   readonly username: string
   readonly password: Secret
   /** Where a person who signs in reads the password; absent where it is not kept in a file. */
@@ -26,15 +28,26 @@ export interface MachineShape {
 export interface RayEndpoint {
   /** Of the dashboard, which serves the Jobs API; without a trailing slash. */
   readonly url: string
+  /** Whether the address ends with the command, as a tunnel does. */
+  readonly isTunnel?: boolean
   readonly token: Secret
   /** Where a person reads what the page asks for; absent where it is not kept in a file. */
   readonly tokenFile?: string
+  /** A command that prints it, where that is how a person gets it. */
+  readonly tokenCommand?: string
   /** The interpreter that the head's jobs run with. */
   readonly python: string
   /** Whether jobs run where the files of this machine are not: then mlv's own code goes along. */
   readonly isElsewhere?: boolean
   /** What can still be added when jobs ask for it. */
   readonly canAdd?: readonly MachineShape[]
+}
+
+export interface RayClientEndpoint {
+  readonly address: string
+  readonly isTunnel: boolean
+  /** What a program has to have in its environment besides the address and the token. */
+  readonly variables?: Readonly<Record<string, string>>
 }
 
 /** What a job is told: how it reaches MLflow from where it runs, and where its checkpoints go. */
@@ -123,10 +136,10 @@ export const JOB_FOLDERS = {code: '/mnt/job/code', mlvision: '/mnt/job/mlvision'
 
 /** Live addresses of a profile's platform. Each call checks that the thing answers; throws MLV_NOT_RUNNING when not. */
 export interface Connection {
-  /** Whether the addresses end with the command, as tunnels do. */
-  readonly isTunnel?: boolean
   mlflow(): Promise<MlflowEndpoint>
   ray(): Promise<RayEndpoint>
+  /** What `ray.init` takes here, without asking whether it answers; `ray://…` is Ray Client. */
+  rayClient(): Promise<RayClientEndpoint>
   jobs(): Promise<JobsEndpoint>
   /** What jobs sign in with; read here, where `credentialsFile` may lie elsewhere. */
   jobsUser(): Promise<Credential>

@@ -24,6 +24,7 @@ async function serve(answer: RequestListener): Promise<Connection> {
   return {
     mlflow: async () => ({url, username: 'admin', password: new Secret('right')}),
     ray: async () => ({url, token: new Secret('right'), python: 'python3'}),
+    rayClient: async () => ({address: '127.0.0.1:1', isTunnel: false}),
     jobs: async () => ({trackingUrl: url, username: 'mlv-jobs', credentialsFile: '/nowhere', storage: '/nowhere'}),
     jobsUser: async () => ({username: 'mlv-jobs', password: new Secret('right')}),
     close: async () => undefined,

@@ -6,6 +6,7 @@ import {readRevisions, upgradeRelease} from '../../tools/helm.js'
 import {deploymentSchema, jobSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
+import {ingressSteps} from './ingress.js'
 import {groupPath, RELEASES} from './names.js'
 import {lastLines, listPods} from './pods.js'
 import {refuseSettings} from './refuse-settings.js'
@@ -32,7 +33,7 @@ export const mlflowPhase: Phase = {
   status: mlflowState,
   async apply(context) {
     refuseSettings(context)
-    return [...(await migrationSteps(context)), await installStep(context)]
+    return [...(await migrationSteps(context)), await installStep(context), ...ingressSteps(context, 'mlflow')]
   },
   async destroy(context) {
     return [

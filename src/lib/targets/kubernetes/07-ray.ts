@@ -2,6 +2,7 @@ import type {Context} from '../../context.js'
 import {rayClusterSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
+import {ingressSteps} from './ingress.js'
 import {removeJobClusters} from './job-clusters.js'
 import {JOB_LABEL, RELEASES, rayClusterPath} from './names.js'
 import {operatorNamespace, operatorSteps, removeOperator} from './operator.js'
@@ -27,6 +28,7 @@ export const rayPhase: Phase = {
       upgrade: () => wantedUpgrade(context),
       wait: progress => waitForHead(context, progress),
     }),
+    ...ingressSteps(context, 'ray'),
   ],
   destroy: async context => [
     {

@@ -5,8 +5,9 @@ import {statusOf} from '../../tools/http.js'
 import {rayClusterPlanSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import {Secret} from '../../tools/secret.js'
-import {type Connection, JOBS_USER, type MachineShape} from '../../types/target.js'
+import {type Connection, JOBS_USER, type MachineShape, type ServiceName} from '../../types/target.js'
 import {readFleet, readServers} from './fleet.js'
+import {askIngress, ingressAddress, TITLES, unreached} from './ingress.js'
 import {jobClusters} from './job-clusters.js'
 import {knockAtRay} from './knock.js'
 import {
@@ -14,6 +15,7 @@ import {
   CLAIM_FOLDER,
   CREDENTIALS_FOLDER,
   MLFLOW_PORT,
+  RAY_CLIENT_PORT,
   RAY_HEAD,
   RAY_PORT,
   RELEASES,
@@ -25,6 +27,7 @@ import {fileOfUser, readCredential, readSecret} from './secrets.js'
 import {claimOf} from './values.js'
 
 const ANSWER_MS = 20_000
+const SERVICES: Readonly<Record<ServiceName, string>> = {mlflow: RELEASES.mlflow, ray: RAY_HEAD}
 /** Of one pod: gone with it. */
 const POD_STORAGE = '/tmp/mlv/checkpoints'
 
@@ -35,21 +38,30 @@ export function connectCluster(context: Context): Connection {
       cause,
       tryThis: [context.command('setup'), context.command('status')],
     })
-  const reach = async (what: string, service: string, port: number, isUp: (url: string) => Promise<boolean>) => {
+  const reach = async (name: ServiceName, service: string, port: number, isUp: (url: string) => Promise<boolean>) => {
+    const what = TITLES[name]
+    // The cluster of one job alone has no address of its own.
+    const address = service === SERVICES[name] ? ingressAddress(context, name) : undefined
+    if (address !== undefined) {
+      if (await isUp(address)) return {url: address}
+      const status = await askIngress(context, name)
+      throw await unreached(context, name, status === undefined ? 'no answer' : `HTTP ${status}`)
+    }
     const kube = await context.kube()
     const local = await kube.tunnel(`service/${service}`, port).catch(error => {
       throw error instanceof MlvError && error.code === 'MLV_TUNNEL' ? notRunning(what, error) : error
     })
     const url = `http://127.0.0.1:${local}`
     if (!(await isUp(url))) throw notRunning(what)
-    return url
+    return {url, isTunnel: true}
   }
   const reachRay = async (service: string, port: number, canAdd?: readonly MachineShape[]) => {
     const found = await readSecret(await context.kube(), SECRETS.ray)
     const token = new Secret(found?.auth_token ?? '')
     const headers = {authorization: `Bearer ${token.reveal()}`}
-    const url = await reach('Ray', service, port, async at => (await status(`${at}/api/jobs/`, headers)) === 200)
-    return {url, token, python: 'python', isElsewhere: true, ...(canAdd && {canAdd})}
+    const reached = await reach('ray', service, port, async at => (await status(`${at}/api/jobs/`, headers)) === 200)
+    const tokenCommand = secretCommand(await context.kube(), SECRETS.ray, 'auth_token')
+    return {...reached, token, tokenCommand, python: 'python', isElsewhere: true, ...(canAdd && {canAdd})}
   }
   const jobs = async () => {
     const {kubernetes, storage} = context.profile.settings
@@ -62,17 +74,20 @@ export function connectCluster(context: Context): Connection {
     }
   }
   return {
-    isTunnel: true,
     async mlflow() {
       const kube = await context.kube()
-      const [url, admin] = await Promise.all([
-        reach('MLflow', RELEASES.mlflow, MLFLOW_PORT, async at => (await status(`${at}/health`)) === 200),
+      const [reached, admin] = await Promise.all([
+        reach('mlflow', RELEASES.mlflow, MLFLOW_PORT, async at => (await status(`${at}/health`)) === 200),
         readCredential(context, ADMIN),
       ])
       if (!admin) throw notRunning('MLflow')
-      return {url, ...admin, passwordCommand: passwordCommand(kube)}
+      return {...reached, ...admin, passwordCommand: secretCommand(kube, SECRETS.mlflow, 'admin-password')}
     },
     ray: async () => reachRay(RAY_HEAD, RAY_PORT, await shapes(await context.kube())),
+    async rayClient() {
+      const kube = await context.kube()
+      return {address: `ray://127.0.0.1:${await kube.tunnel(`service/${RAY_HEAD}`, RAY_CLIENT_PORT)}`, isTunnel: true}
+    },
     jobs,
     jobClusters: jobClusters(context, {jobs, reach: reachRay}),
     async jobsUser() {
@@ -92,9 +107,9 @@ export function connectCluster(context: Context): Connection {
   }
 }
 
-function passwordCommand({context, namespace}: Kube): string {
-  const jsonpath = "-o jsonpath='{.data.admin-password}'"
-  return `kubectl --context ${formatArgv([context])} -n ${namespace} get secret ${SECRETS.mlflow} ${jsonpath} | base64 -d`
+function secretCommand({context, namespace}: Kube, secret: string, key: string): string {
+  const jsonpath = `-o jsonpath='{.data.${key}}'`
+  return `kubectl --context ${formatArgv([context])} -n ${namespace} get secret ${secret} ${jsonpath} | base64 -d`
 }
 
 const status = (url: string, headers: Record<string, string> = {}) => statusOf(url, {headers, timeoutMs: ANSWER_MS})

@@ -8,6 +8,8 @@ export const LOCK = 'mlv'
 export const RECORD = 'mlv'
 export const SECRETS = {mlflow: 'mlv-mlflow', ray: 'mlv-ray', store: 'mlv-store', bucket: 'mlv-bucket'} as const
 export const MLFLOW_PORT = 5000
+/** Of Ray Client, on the head. */
+export const RAY_CLIENT_PORT = 10001
 export const RAY_PORT = 8265
 export const RAY_HEAD = 'ray-head-svc'
 export const ADMIN = 'admin'

@@ -7,6 +7,7 @@ import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
 import {JOBS_USER} from '../../types/target.js'
 import {type ClusterBucket, isBucket} from './bucket.js'
+import {ingressValues} from './ingress.js'
 import {BUCKET_FOLDER, CLAIM_FOLDER, CREDENTIALS_FOLDER, MLFLOW_PORT, SECRETS, userSecret} from './names.js'
 
 export type Values = Readonly<Record<string, unknown>>
@@ -51,7 +52,8 @@ export async function mlflowValues(context: Context, bucket: ClusterBucket | und
     }),
     networkPolicy: {egressPorts: [443, ...portOf(bucket?.endpointUrl)]},
   }
-  return merge(values, await ownValues(context, 'charts.mlflowValues', charts.mlflowValues))
+  const reached = merge(values, ingressValues(context, 'mlflow'))
+  return merge(reached, await ownValues(context, 'charts.mlflowValues', charts.mlflowValues))
 }
 
 function postgresValues(store: URL): Values {
@@ -113,7 +115,8 @@ export async function rayValues(
       ...(operatorNamespace !== undefined && {operatorNamespace}),
     },
   }
-  return merge(values, await ownValues(context, 'charts.rayValues', charts.rayValues))
+  const reached = merge(values, ingressValues(context, 'ray'))
+  return merge(reached, await ownValues(context, 'charts.rayValues', charts.rayValues))
 }
 
 function bucketEnv({endpointUrl, hasKeys, region}: ClusterBucket): {name: string; value: string}[] {

@@ -22,6 +22,12 @@ const OBJECT_STORE_BYTES = 256 * 1024 * 1024
 /** How long a stopped job may take to write its last checkpoint. */
 const JOB_STOP_SECONDS = 30
 
+/**
+ * On Linux Ray takes 127.0.0.1 for the machine's outer address, and half of its ports listen on all of them. As on macOS,
+ * where it makes no clusters of machines, it stays on loopback; whoever connects has to say the same.
+ */
+export const STAY_ON_LOOPBACK = {RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: '0'} as const
+
 /** A Ray head with token auth, on loopback. */
 export const rayPhase: Phase = {
   id: '07-ray',
@@ -150,9 +156,7 @@ async function startRay(context: Context, progress: StepProgress): Promise<void>
         RAY_AUTH_MODE: 'token',
         RAY_AUTH_TOKEN: undefined,
         RAY_AUTH_TOKEN_PATH: layout.credential(RAY_TOKEN),
-        // On Linux Ray takes 127.0.0.1 for the machine's outer address, and half of its ports listen on all of them.
-        // As on macOS, where it makes no clusters of machines, it stays on loopback.
-        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: '0',
+        ...STAY_ON_LOOPBACK,
         RAY_JOB_STOP_WAIT_TIME_S: String(JOB_STOP_SECONDS),
         RAY_USAGE_STATS_ENABLED: '0',
         // By itself Ray takes a disk of 250 GiB with 12 GiB free for full.

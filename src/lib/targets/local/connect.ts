@@ -3,10 +3,11 @@ import {MlvError} from '../../errors.js'
 import {type Connection, JOBS_USER} from '../../types/target.js'
 import {RAY_TOKEN} from './02-cluster.js'
 import {ADMIN, isMlflowUp, mlflowUrl} from './03-mlflow.js'
-import {isRayUp, rayUrl} from './07-ray.js'
+import {isRayUp, rayUrl, STAY_ON_LOOPBACK} from './07-ray.js'
 import {fileOf, readCredential, readKey} from './credentials.js'
 import {readEnvironmentRecord} from './environment.js'
 import {layoutOf} from './layout.js'
+import {readPorts} from './ports.js'
 
 /** The live addresses on this machine; each is asked before it is given. */
 export function connectLocal(context: Context): Connection {
@@ -28,6 +29,11 @@ export function connectLocal(context: Context): Connection {
       ])
       if (!url || !token || !environment || !(await isRayUp(url, token.reveal()))) throw notRunning('Ray')
       return {url, token, tokenFile: layoutOf(context).credential(RAY_TOKEN), python: environment.python}
+    },
+    async rayClient() {
+      const ports = await readPorts(context)
+      if (!ports) throw notRunning('Ray')
+      return {address: `127.0.0.1:${ports.gcs}`, isTunnel: false, variables: STAY_ON_LOOPBACK}
     },
     async jobs() {
       const trackingUrl = await mlflowUrl(context)
