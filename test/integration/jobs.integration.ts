@@ -62,8 +62,10 @@ describe('a command of your own', () => {
   })
 
   it('ends mlv with 100 and its own exit code in the JSON when it fails', async () => {
-    const {code, stdout} = await journey.mlv('train', '--json', '--', 'python', 'echo.py', '3')
+    const own = ['--isolation', 'cluster']
+    const {code, stderr, stdout} = await journey.mlv('train', '--json', ...own, '--', 'python', 'echo.py', '3')
     expect(code).toBe(100)
+    expect(stderr).toContain('Profile local has one Ray for all jobs: isolation changes nothing here.')
     expect(JSON.parse(stdout).job).toMatchObject({state: 'failed', exit_code: 3})
   })
 })
@@ -74,6 +76,7 @@ describe('a key', () => {
     const both = await Promise.all([submit(), submit()])
     const [first, second] = both.map(({stdout}) => JSON.parse(stdout))
     expect(first.run.id).toBe(second.run.id)
+    expect([first.job.state, second.job.state]).toEqual(['succeeded', 'succeeded'])
     const {jobs} = JSON.parse((await journey.mlv('jobs', 'list', '--json')).stdout)
     expect(jobs.filter((job: {id: string}) => job.id === 'once')).toHaveLength(1)
   })

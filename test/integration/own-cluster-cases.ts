@@ -219,7 +219,8 @@ export function ownClusterCases(platform: () => Platform): void {
     expect(reasons).toContain('DeletedWorkerPod')
   })
 
-  it('says which nodes lack what while others hold the GPUs, and gives up after its time to start', async () => {
+  it('says which nodes lack what while others hold the GPUs, and gives up after its time to start, or to end', async () => {
+    await withClusters(async clusters => void (await clusters.create(request('late'))), {deadline: 0.002})
     expect(await gpuWorkers(5)).toHaveLength(5)
     await withClusters(
       async (clusters, why) => {
@@ -233,11 +234,22 @@ export function ownClusterCases(platform: () => Platform): void {
           () => clusters.find('greedy'),
           state => state?.status === 'FAILED',
         )
-        expect(end?.message).toMatch(/its cluster was not there within 0\.2 min .*no node takes it/)
+        expect(end?.message).toMatch(/its cluster was not there within 12 s .*no node takes it/)
         await clusters.remove('greedy')
       },
       {start: 0.2},
     )
     expect(await gpuWorkers(0)).toEqual([])
+    await withClusters(
+      async clusters => {
+        const late = await until(
+          () => clusters.find('late'),
+          state => state?.status === 'FAILED',
+        )
+        expect(late?.message).toBe('it took longer than 8.0 s (jobClusters.deadline)')
+        await clusters.remove('late')
+      },
+      {deadline: 0.002},
+    )
   })
 }

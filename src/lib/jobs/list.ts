@@ -3,7 +3,7 @@ import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
 import type {Platform} from './platform.js'
 import type {JobClient, RayJob} from './ray-client.js'
-import {hasOwnCluster, type JobRecord, jobRuns, LOST, tags, toRecord} from './record.js'
+import {hasOwnCluster, type JobRecord, jobRuns, LOST, SUBMIT_GRACE_MS, tags, toRecord} from './record.js'
 import {rayReason} from './states.js'
 
 export interface ListOptions {
@@ -50,9 +50,6 @@ interface Merged {
   readonly run: Run
   readonly job: RayJob | undefined
 }
-
-/** A run is made before Ray hears of its job: so long it may be unknown there. */
-const SUBMIT_GRACE_MS = 120_000
 
 /** Ends runs that say RUNNING while Ray says that their job is over, or has never heard of it. */
 export async function reconcile(

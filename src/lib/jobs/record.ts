@@ -82,6 +82,9 @@ export function toRecord(mlflowUrl: string, run: Run, ray: RayJob | undefined): 
   }
 }
 
+/** A run is made before Ray hears of its job: so long it may be unknown there. */
+export const SUBMIT_GRACE_MS = 120_000
+
 /** Why a run ends whose job Ray has never heard of, or no longer knows. */
 export const LOST = 'Ray no longer knows the job: its head was stopped or lost while it ran.'
 

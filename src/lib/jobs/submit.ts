@@ -1,3 +1,5 @@
+import {setTimeout as pause} from 'node:timers/promises'
+
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
 import type {MlflowClient} from '../mlflow/client.js'
@@ -11,9 +13,12 @@ import type {JobPlan} from './plan.js'
 import type {Platform} from './platform.js'
 import type {JobClient, Machine, Submission} from './ray-client.js'
 import {RayError} from './ray-http.js'
-import {jobRuns, tags} from './record.js'
+import {jobRuns, SUBMIT_GRACE_MS, tags} from './record.js'
 import {readOrigin, runTags, saveRecord} from './save-record.js'
 import {type JobSite, siteOf} from './site.js'
+import {isEnded, stateOfRun} from './states.js'
+
+const TAKEN_POLL_MS = 250
 
 /** A job that Ray has; `isNew` is false where the idempotency key had been used before. */
 export interface Submitted {
@@ -46,8 +51,8 @@ export async function submitJob(context: Context, platform: Platform, plan: JobP
     checkFit(context, site, plan),
   ])
   if (before) {
-    if (plan.submissionId !== plan.name) return done(before, false)
-    throw nameTaken(context, plan.name)
+    if (plan.submissionId === plan.name) throw nameTaken(context, plan.name)
+    return done(await untilTaken(context, {mlflow, jobs: site.jobs}, before, plan.submissionId), false)
   }
   const tagsNow = runTags(context, plan, {...origin, isOwn: site.readsRun})
   const creating = mlflow.runs.create({experimentId: experiment.id, name: plan.name, tags: tagsNow})
@@ -96,6 +101,23 @@ async function earlierRun(mlflow: MlflowClient, plan: JobPlan): Promise<Run | un
   const runs = await jobRuns(mlflow, 2, `tags.\`${tags.submissionId}\` = '${plan.submissionId}'`)
   // Of two that were made at the same moment the one that Ray took stays; the other is being deleted.
   return runs.at(-1)
+}
+
+/** Whoever made the run of that key may be just handing the job over: until then Ray knows nothing of it, and it is not lost. */
+async function untilTaken(
+  {signal}: Pick<Context, 'signal'>,
+  {jobs, mlflow}: {jobs: JobClient; mlflow: MlflowClient},
+  before: Run,
+  submissionId: string,
+): Promise<Run> {
+  while (Date.now() - before.startTime < SUBMIT_GRACE_MS) {
+    const [job, run] = await Promise.all([jobs.get(submissionId), mlflow.runs.get(before.id)])
+    const taken = job?.metadata?.['mlv.run_id']
+    if (taken !== undefined && taken !== before.id) return mlflow.runs.get(taken)
+    if (job || isEnded(stateOfRun(run.status))) return before
+    await pause(TAKEN_POLL_MS, undefined, {signal})
+  }
+  return before
 }
 
 /** A request without an answer may have arrived: then Ray has the job with our run in its metadata. */

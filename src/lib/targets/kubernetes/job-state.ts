@@ -1,8 +1,7 @@
 import type {RayJobObject} from '../../tools/kube-objects.js'
 import type {JobClusterState} from '../../types/target.js'
+import {formatDuration} from '../../ui/duration.js'
 
-const MINUTE = 60
-const HOUR = 3600
 /** Its pods were not there in time. */
 export const NOT_STARTED = 'PreRunningDeadlineExceeded'
 
@@ -42,15 +41,13 @@ export function failureOf({message, reason}: RayJobObject['status'], {deadline, 
     case 'AppFailed':
       return null
     case 'DeadlineExceeded':
-      return `it took longer than ${amount(deadline, HOUR, 'h')} (jobClusters.deadline)`
+      return `it took longer than ${formatDuration(deadline * 1000)} (jobClusters.deadline)`
     case NOT_STARTED:
-      return `its cluster was not there within ${amount(start, MINUTE, 'min')} (jobClusters.start)`
+      return `its cluster was not there within ${formatDuration(start * 1000)} (jobClusters.start)`
     default:
       return `its own cluster failed (${reason})${said}`
   }
 }
-
-const amount = (seconds: number, unit: number, word: string) => `${Number((seconds / unit).toFixed(2))} ${word}`
 
 export const toState = (found: RayJobObject, limits: Limits, message: string | null): JobClusterState => {
   const {spec, status} = found
