@@ -104,13 +104,19 @@ describe.each(kinds)('databases of the MLflow before, on %s', kind => {
   it('are migrated with a copy beside them, also where an attempt was cut off, and a second time changes nothing', async () => {
     await store.setAside()
     await store.sql('delete from metrics')
+    await store.sql('create table half_done (way int)')
+    await store.sql("update alembic_version set version_num = '75868b020152'")
     good(await migrate('migration.name=first'))
     expect(await revision()).not.toBe(OLD_REVISION)
     expect(await store.sql('select value from metrics')).toBe('0.5')
     expect(await store.copies()).toEqual(['before_first'])
+    // A copy that an attempt left which changed nothing is older than what it is a copy of.
+    await store.setAside()
+    await store.sql('update metrics set value = 0.75')
     const {stdout} = good(await migrate('migration.name=second'))
     expect(stdout).not.toContain('set aside')
     expect(await store.copies()).toEqual(['before_first'])
+    expect(await store.sql('select value from metrics')).toBe('0.75')
   })
 
   it('are what they were before when the copies of that name are put back', async () => {

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-# What is set aside is called so until the migration has succeeded; whoever finds it knows that one was cut off.
+# What is set aside is called so until the migration has succeeded: one that is found was cut off.
 UNFINISHED = "migrating"
 LONGEST_NAME = 63
 PATIENCE_SECONDS = 30
@@ -37,14 +37,24 @@ class Database:
         self.head = ScriptDirectory(str(MLFLOW / migrations)).get_current_head()
         self.version_table = version_table
 
+    def ask(self, statement: str, name: str = "") -> list:
+        uri = self.url.set(database=self.path(name))
+        with contextlib.closing(create_engine(uri, poolclass=NullPool).connect()) as connection:
+            return list(connection.execute(text(statement)))
+
+    def revision(self, name: str = "") -> str | None:
+        """Empty where there are tables of an MLflow that counted none, None where there is nothing."""
+        uri = self.url.set(database=self.path(name))
+        with contextlib.closing(create_engine(uri, poolclass=NullPool).connect()) as connection:
+            tables = inspect(connection).get_table_names()
+            if self.version_table in tables:
+                return connection.execute(text(f"select version_num from {self.version_table}")).scalar()
+        return "" if tables else None
+
     def state(self) -> str:
         """`current`, `old` where this MLflow has to change what is there, `empty`."""
-        with contextlib.closing(create_engine(self.uri, poolclass=NullPool).connect()) as connection:
-            tables = inspect(connection).get_table_names()
-            if self.version_table not in tables:
-                return "old" if tables else "empty"
-            found = connection.execute(text(f"select version_num from {self.version_table}")).scalar()
-        return "current" if found == self.head else "old"
+        found = self.revision()
+        return "empty" if found is None else "current" if found == self.head else "old"
 
     def upgrade(self) -> None:
         # What `mlflow db upgrade` and `python -m mlflow.server.auth db upgrade` run; each import takes seconds.
@@ -71,6 +81,11 @@ class SqliteFile(Database):
 
     def has(self, name: str) -> bool:
         return os.path.exists(self.path(name))
+
+    def is_untouched(self, name: str) -> bool:
+        """SQLite makes no change of a table undone: a migration that was cut off shows in the tables."""
+        tables = "select type, name, sql from sqlite_master order by 1, 2"
+        return self.revision() == self.revision(name) and self.ask(tables) == self.ask(tables, name)
 
     def set_aside(self, name: str) -> None:
         source, target = sqlite3.connect(self.path()), sqlite3.connect(self.path("copying"))
@@ -130,6 +145,10 @@ class PostgresDatabase(Database):
         if not self.has(""):
             self.execute(f"create database {self.quoted()}")
 
+    def is_untouched(self, name: str) -> bool:
+        """PostgreSQL makes everything undone that was not ended; what is seen is the end of one database."""
+        return self.revision() == self.revision(name)
+
     def has(self, name: str) -> bool:
         return bool(self.execute("select 1 from pg_database where datname = :name", name=self.path(name)))
 
@@ -183,7 +202,10 @@ def find_databases() -> list[SqliteFile | PostgresDatabase]:
 def put_back(databases, *names: str) -> None:
     for database in databases:
         name = next((name for name in names if database.has(name)), None)
-        if name is not None:
+        if name == UNFINISHED and database.is_untouched(name):
+            # Whatever was written since is in it, and not in the copy.
+            database.forget(name)
+        elif name is not None:
             database.put_back(name)
             print(f"Put back what {database.path()} was before the migration", flush=True)
 
@@ -224,7 +246,7 @@ def main() -> int:
     options = parser.parse_args()
     databases, name = find_databases(), f"before_{options.name}"
     if options.back:
-        put_back(databases, UNFINISHED, name)
+        put_back(databases, name, UNFINISHED)
         return 0
     return migrate(databases, name, not options.no_backup)
 

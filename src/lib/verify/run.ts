@@ -13,6 +13,8 @@ export interface VerifyOptions {
   readonly scope: VerifyScope
   /** Only these canaries; all of the scope by default. */
   readonly only?: readonly CanaryId[] | undefined
+  /** All but these. */
+  readonly without?: readonly CanaryId[] | undefined
   /** Whether to wait minutes for what happens by itself, such as a worker that goes. */
   readonly isPatient?: boolean
 }
@@ -26,6 +28,7 @@ export async function verifyProfile(options: VerifyOptions): Promise<VerifyResul
   const chosen = canaries.filter(
     canary =>
       (scope === 'all' || canary.scope === 'core') &&
+      !options.without?.includes(canary.id) &&
       (options.only?.includes(canary.id) ?? canary.isWanted?.(connection) ?? true),
   )
   const share = createShare()

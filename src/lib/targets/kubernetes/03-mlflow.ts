@@ -87,7 +87,11 @@ async function migrationSteps(context: Context): Promise<Step[]> {
   const known = context.dryRun ? undefined : await state.read('03-mlflow', recordSchema)
   if (known?.version === wanted.version && known.store === wanted.store) return []
   if (known) refuseNewer(known, wanted)
-  const name = `${appVersion.replaceAll(/\W/g, '_')}_${Math.floor(Date.now() / 1000)}`
+  // One that was cut off after its copies were made goes on under their name.
+  const begins = appVersion.replaceAll(/\W/g, '_')
+  const name = known?.before?.name.startsWith(`${begins}_`)
+    ? known.before.name
+    : `${begins}_${Math.floor(Date.now() / 1000)}`
   const step = (goBackTo?: number) =>
     releaseStep(context, {
       id: 'migrate',
