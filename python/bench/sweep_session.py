@@ -32,7 +32,7 @@ def steady(task: Task, cache: DataCache) -> Iterator[Report]:  # noqa: ARG001
     steps, seconds = int(task.config["epochs"]), float(task.config["step"])
     checkpoints = CheckpointFolder(task.folder, 2)
     found = checkpoints.newest()
-    for step in range((found.content["step"] if found else 0) + 1, steps + 1):
+    for step in range((found.content["step"] if found and found.content else 0) + 1, steps + 1):
         time.sleep(seconds)
         checkpoints.save({"step": step, "weights": torch.zeros(1000)}, step, 0)
         note(str(task.config["log"]), task.number, step)

@@ -11,6 +11,7 @@ import torch
 
 from mlvision.callbacks import (
     Callback,
+    Callbacks,
     CheckpointWritten,
     EpochEnded,
     Failed,
@@ -22,6 +23,8 @@ from mlvision.callbacks import (
 )
 from mlvision.config import parse_config
 from mlvision.errors import CheckpointMismatch, LossNotFinite, Stopped
+from mlvision.event_callback import EventCallback
+from mlvision.events import EventWriter
 from mlvision.training import train
 
 EPOCHS = 3
@@ -118,6 +121,21 @@ def test_a_checkpoint_that_was_cut_off_is_passed_over_for_the_one_before_and_sai
     assert_same(train(small(), again, tmp_path), uninterrupted)
     (resumed,) = again.of(Resumed)
     assert (resumed.epoch, resumed.step, resumed.unreadable) == (2, 0, (newest,))
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_begins_anew_and_says_so(
+    uninterrupted: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watcher = Watcher(stop_after=2)
+    with pytest.raises(Stopped):
+        train(small(), watcher, tmp_path, watcher.stop)
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"?")
+    again = Watcher()
+    assert_same(train(small(), Callbacks([again, EventCallback(EventWriter(), lambda: None)]), tmp_path), uninterrupted)
+    (resumed,) = again.of(Resumed)
+    assert (resumed.epoch, resumed.checkpoint, len(resumed.unreadable)) == (0, None, 2)
+    assert capsys.readouterr().out.count("could not be read; training begins anew.") == 2
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:

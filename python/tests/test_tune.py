@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mlvision.checkpoint import CheckpointFolder
 from mlvision.search.records import Book
 from services import PYTHON, RayHead
 
@@ -71,7 +72,7 @@ def test_a_loss_that_is_no_number_ends_its_trial_with_the_reason(ray_head: RayHe
     assert str(book.trials[1].reason).startswith("LossNotFinite: the loss became")
 
 
-HOW = ["ends well", "dies once", "is told to leave", "is damaged and dies", "dies always"]
+HOW = ["ends well", "dies once", "is told to leave twice", "is damaged and dies", "dies always"]
 
 
 @pytest.mark.timeout(500)
@@ -87,5 +88,27 @@ def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint_and_fails_alone_
     # The interruption changed nothing of what was learnt.
     assert others == [first] * 3
     said = [line for line in (tmp_path / "said.txt").read_text().splitlines() if line.startswith("trial ")]
-    assert len(said) == 1
-    assert re.search(r"trial 3: the checkpoint .* could not be read; the one before, of epoch 1, was taken", said[0])
+    left = [line for line in said if line.startswith("trial 2:")]
+    # Told twice, and no retry was spent on it: there is one.
+    assert left == [
+        f"trial 2: its process was told to leave (SIGTERM); another goes on within epoch {n}." for n in (2, 3)
+    ]
+    (passed_over,) = [line for line in said if line not in left]
+    assert re.search(
+        r"trial 3: the checkpoint .* could not be read; the one before, of epoch 1, was taken", passed_over
+    )
+
+
+@pytest.mark.timeout(300)
+def test_a_sweep_that_ends_lets_its_running_trials_write_a_checkpoint_within_their_epoch(
+    ray_head: RayHead, tmp_path: Path
+) -> None:
+    how = ["waits for the end", "waits for the first and dies always"]
+    search = {"space": {"how": {"type": "choice", "values": how}}, "algorithm": "grid", "max_failures": 1}
+    book, _ = run(ray_head, tmp_path, search, runner="broken_trials:run")
+    assert states(book) == ["running", "failed"]
+    newest = CheckpointFolder(book.folder(0), 2).newest()
+    assert newest is not None
+    assert newest.content is not None
+    progress = newest.content["progress"]
+    assert (progress["epoch"], progress["step"] > 0) == (1, True)

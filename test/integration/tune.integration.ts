@@ -162,6 +162,10 @@ describe('what cannot be', () => {
     expect(metric.code).toBe(100)
     const {job} = JSON.parse(metric.stdout)
     expect(job.reason).toContain('the trials do not report f1; they report')
+    // A resume would only fail again.
+    const {stderr} = await journey.mlv('jobs', 'wait', job.name)
+    expect(stderr).toContain('tune digits-sweep --metric val_accuracy --mode max')
+    expect(stderr).not.toContain('tune resume')
     const again = await journey.mlv('jobs', 'logs', job.name, '--raw')
     expect(again.stdout.match(/"epoch":[1-9]/g) ?? []).toHaveLength(0)
     const train = await journey.mlv('train', 'digits-sweep')

@@ -39,12 +39,13 @@ class Started:
 class Resumed:
     """A checkpoint was taken up. ``epoch`` epochs and ``step`` steps of the next one are done.
 
-    ``unreadable`` are newer checkpoints that could not be read and were passed over.
+    ``unreadable`` are newer checkpoints that could not be read and were passed over. Where that left none,
+    ``checkpoint`` is ``None`` and the run begins anew.
     """
 
     epoch: int
     step: int
-    checkpoint: str
+    checkpoint: str | None
     unreadable: tuple[str, ...]
 
 

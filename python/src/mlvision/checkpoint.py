@@ -16,10 +16,13 @@ _MAGIC = b"mlvision-checkpoint-1\n"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The newest checkpoint that can be read, and where it lies; ``unreadable`` are newer ones that cannot."""
+    """The newest checkpoint that can be read, and where it lies; ``unreadable`` are newer ones that cannot.
 
-    content: dict[str, Any]
-    path: str
+    ``None`` where none of those that there are can be read.
+    """
+
+    content: dict[str, Any] | None
+    path: str | None
     unreadable: tuple[str, ...]
 
 
@@ -43,14 +46,14 @@ class CheckpointFolder:
         return self._storage.where(name), len(data)
 
     def newest(self) -> Found | None:
-        """Read the newest checkpoint; one that is damaged is passed over for the one before."""
+        """Read the newest checkpoint, if there is any; one that is damaged is passed over for the one before."""
         unreadable: list[str] = []
         for name in self._names():
             content = _content(self._storage.read(name) or b"")
             if content is not None:
                 return Found(content, self._storage.where(name), tuple(unreadable))
             unreadable.append(self._storage.where(name))
-        return None
+        return Found(None, None, tuple(unreadable)) if unreadable else None
 
     def _names(self) -> list[str]:
         return [name for name in reversed(self._storage.names("checkpoint-")) if name.endswith(".pt")]

@@ -51,10 +51,12 @@ class EventCallback(Callback):
 
     def on_resumed(self, event: Resumed) -> None:
         """Say from where training goes on, and which checkpoints were of no use."""
+        instead = f"the one before, of epoch {event.epoch}, is taken" if event.checkpoint else "training begins anew"
         for path in event.unreadable:
-            message = f"The checkpoint {path} could not be read; the one before, of epoch {event.epoch}, is taken."
+            message = f"The checkpoint {path} could not be read; {instead}."
             self._events.emit("state", state="running", message=message)
-        self._events.emit("resumed", epoch=event.epoch, checkpoint=str(event.checkpoint))
+        if event.checkpoint:
+            self._events.emit("resumed", epoch=event.epoch, checkpoint=event.checkpoint)
 
     def on_progress(self, event: Progress) -> None:
         """Say how far the epoch is, at most once a second."""

@@ -111,11 +111,13 @@ class TrainState:
             "patience": {"bar": self._bar, "stale": self.stale},
         }
 
-    def restore(self, content: dict[str, Any], workers: Workers) -> None:
-        """Take up a checkpoint, whatever the number of workers that it was written by.
+    def restore(self, content: dict[str, Any] | None, workers: Workers) -> None:
+        """Take up a checkpoint, where one could be read, whatever the number of workers that it was written by.
 
         :raises CheckpointMismatch: when it was written with other settings or other data.
         """
+        if content is None:
+            return
         if content["config"] != self._fixed() or content["data"] != self._data_digest:
             raise CheckpointMismatch("the checkpoint belongs to a training with other settings or other data.")
         self.model.load_state_dict(content["model"])

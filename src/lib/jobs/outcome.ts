@@ -73,7 +73,7 @@ export async function outcomeOf({
     ...(progress.scaling && {scaling: scalingOf(progress.scaling)}),
     ...(progress.sweep?.end && {sweep: sweepResult(progress.sweep.end)}),
   }
-  const error = errorOf(context, result, run.tags[tags.kind] === 'tune')
+  const error = errorOf(context, result, run)
   const text = result.sweep
     ? sweepText(context, {...result, sweep: result.sweep}, progress)
     : describe(context, result, progress)
@@ -90,8 +90,10 @@ function reasonOf(job: RayJob | undefined, {failure, stop}: Progress, run: Run):
   return (job && rayReason(job)) ?? (job ? null : 'Ray no longer knows the job')
 }
 
-function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult, isSweep: boolean): MlvError | undefined {
-  const again = command(isSweep ? `tune resume ${job.name}` : `jobs rerun ${job.name}`)
+function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult, {tags: of}: Run): MlvError | undefined {
+  const anew = otherMetric(job.reason ?? '')
+  const resume = anew && of[tags.template] ? `tune ${of[tags.template]} ${anew}` : `tune resume ${job.name}`
+  const again = command(of[tags.kind] === 'tune' ? resume : `jobs rerun ${job.name}`)
   // The driver's own words for a plain exit code would say it twice.
   const isPlain = /^It ended with exit code/.test(job.reason ?? '')
   // A bare signal is how every stop arrives.
@@ -109,6 +111,13 @@ function errorOf({command}: Pick<Context, 'command'>, {job, run}: JobResult, isS
     })
   }
   return undefined
+}
+
+/** After a metric that no trial reports a resume would fail again: a sweep anew, by one that they do report. */
+function otherMetric(reason: string): string | undefined {
+  const names = /the trials do not report .+?; they report ([^.]+)/.exec(reason)?.[1]?.split(', ')
+  const name = names?.find(one => one === 'val_accuracy') ?? names?.find(one => one.startsWith('val')) ?? names?.[0]
+  return name && `--metric ${name} --mode ${name.includes('loss') ? 'min' : 'max'}`
 }
 
 function describe(

@@ -71,7 +71,8 @@ def _run(
     fit = LightningFit(config, spec.storage)
     _say_start(fit, events)
     for path in fit.unreadable:
-        print(f"The checkpoint {path} could not be read and was passed over.", flush=True)
+        instead = "was passed over" if fit.resumed_from else "training begins anew"
+        print(f"The checkpoint {path} could not be read: {instead}.", flush=True)
     if fit.resumed_from:
         events.emit("resumed", epoch=len(fit.history), checkpoint=fit.resumed_from)
     for one in fit.epochs() if is_trained else ():

@@ -61,7 +61,7 @@ def _finish(settings: dict[str, Any], folder: str, watch: Callback) -> None:
     parameters = count_parameters(state.model)
     watch.on_start(on.Started(config, data, state.model, parameters, compute.name, compute.precision))
     found = training.checkpoints.newest() if training.checkpoints else None
-    if found is None:
+    if found is None or found.content is None:
         raise CheckpointMismatch(f"there is no checkpoint in {folder} that can be read.")
     state.restore(found.content, training.workers)
     watch.on_resumed(on.Resumed(state.epoch, state.step, found.path, found.unreadable))

@@ -1,4 +1,4 @@
-"""Ray Tune runs the trials of a sweep: its event loop, its schedulers, its actors, which are used again.
+"""Ray Tune runs the trials of a sweep: its event loop (tune_controller), its schedulers, its actors, used again.
 
 Tune's own snapshots are not used: after kill -9 they run finished trials again and drop others (measured, Ray
 2.60). The sweep's book is the truth; a new session goes on from it with a new Tuner.
@@ -26,17 +26,15 @@ os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 from ray import tune
 from ray.tune import Callback, FailureConfig, RunConfig, Stopper, TuneConfig
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
 
 from mlvision.entry import tune_trainable
-from mlvision.search.records import TrialRecord
-from mlvision.search.settings import SearchSettings
+from mlvision.entry.tune_controller import quick
+from mlvision.entry.tune_schedulers import build_scheduler, number_of, record_of
 from mlvision.search.sweep import Sweep
 
 MLVISION = "mlvision.search.trial:run_trial"
 RUNNERS = {"mlvision": MLVISION, "lightning": "mlvision.search.lightning_trial:run_trial"}
-_SECTION = "metrics/"
 # What it has to say is about its own result files, which nobody asked for.
 logging.getLogger("ray.tune").setLevel(logging.ERROR)
 
@@ -74,19 +72,19 @@ class _Notes(Callback):
         self._sweep = sweep
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Trial, **_: Any) -> None:  # noqa: ARG002
-        record = _record(self._sweep, trial)
+        record = record_of(self._sweep, trial)
         if record.state != "running":
             self._sweep.started(record)
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Trial, result: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
-        record = _record(self._sweep, trial)
+        record = record_of(self._sweep, trial)
         if note := result.get(tune_trainable.NOTE):
             self._sweep.note(record, note)
         if "metrics" in result:
             self._sweep.reported(record, result["epoch"], result["seconds"], result["metrics"])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Trial, **_: Any) -> None:  # noqa: ARG002
-        record, last = _record(self._sweep, trial), cast("dict[str, Any]", trial.last_result or {})
+        record, last = record_of(self._sweep, trial), cast("dict[str, Any]", trial.last_result or {})
         if last.get(tune_trainable.END) == "failed":
             self._sweep.failed(record, last[tune_trainable.REASON])
         else:
@@ -96,7 +94,7 @@ class _Notes(Callback):
         # Tune's own get_error() looks where the file is copied to later.
         file = Path(trial.error_file or "")
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        self._sweep.failed(_record(self._sweep, trial), death(text))
+        self._sweep.failed(record_of(self._sweep, trial), death(text))
 
 
 def death(text: str) -> str:
@@ -143,8 +141,8 @@ def run(
                 scheduler=build_scheduler(sweep),
                 num_samples=-1,
                 reuse_actors=True,
-                trial_name_creator=lambda trial: f"trial-{_number(trial):05d}",
-                trial_dirname_creator=lambda trial: f"trial-{_number(trial):05d}",
+                trial_name_creator=_name,
+                trial_dirname_creator=_name,
             ),
             run_config=RunConfig(
                 name="sweep",
@@ -155,94 +153,9 @@ def run(
                 verbose=0,
             ),
         )
-        return tuner.fit()
+        with quick(places, is_read_back=keep is not None):
+            return tuner.fit()
 
 
-def build_scheduler(sweep: Sweep) -> TrialScheduler:
-    """Give the scheduler, which knows by then what the trials before this session came to."""
-    settings = sweep.settings
-    kind = type(_plain_scheduler(settings, sweep.epochs))
-
-    class Informed(kind):  # pyright: ignore[reportGeneralTypeIssues, reportUntypedBaseClass]
-        """Compares a trial that goes on from a checkpoint by all of its epochs."""
-
-        def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-            super().on_trial_add(tune_controller, trial)
-            self.replay(_record(sweep, trial), trial)
-
-        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            return super().on_trial_result(tune_controller, trial, _flat(result))
-
-        def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-            super().on_trial_complete(tune_controller, trial, _flat(result))
-
-        def replay(self, record: TrialRecord, trial: Any) -> None:
-            for one in record.epochs:
-                super().on_trial_result(cast("Any", None), trial, {"epoch": one.epoch, **one.metrics})
-
-        def recall(self, record: TrialRecord) -> None:
-            trial = cast("Any", _Past(record.number))
-            super().on_trial_add(cast("Any", None), trial)
-            self.replay(record, trial)
-
-    scheduler = _plain_scheduler(settings, sweep.epochs)
-    scheduler.__class__ = Informed
-    informed = cast("Informed", scheduler)
-    informed.set_search_properties(settings.metric, settings.mode)
-    informed.set_search_properties = _say_yes
-    if settings.scheduler != "none":
-        for record in sweep.kept:
-            if record.is_comparable:
-                informed.recall(record)
-    return informed
-
-
-def _say_yes(*_: object, **__: object) -> bool:
-    """Tune would tell a scheduler its metric a second time, and take the refusal for an error."""
-    return True
-
-
-class _Past:
-    """Stands for a trial of an earlier session in the books of a scheduler."""
-
-    def __init__(self, number: int) -> None:
-        self.trial_id = f"past-{number}"
-
-
-def _plain_scheduler(settings: SearchSettings, epochs: int) -> TrialScheduler:
-    if settings.scheduler == "none":
-        return FIFOScheduler()
-    if settings.scheduler == "median":
-        # A slice that never ends: trials are stopped, none is paused.
-        return MedianStoppingRule(time_attr="epoch", grace_period=settings.grace, min_time_slice=2**31)
-    brackets = 3 if settings.scheduler == "hyperband" else 1
-    most = max(epochs, settings.grace + 1)
-    return AsyncHyperBandScheduler(
-        time_attr="epoch",
-        grace_period=settings.grace,
-        max_t=most,
-        reduction_factor=settings.reduction,
-        brackets=min(brackets, _levels(settings, most)),
-        stop_last_trials=False,
-    )
-
-
-def _levels(settings: SearchSettings, epochs: int) -> int:
-    count, at = 1, settings.grace * settings.reduction
-    while at < epochs:
-        count, at = count + 1, at * settings.reduction
-    return count
-
-
-def _flat(result: dict[str, Any]) -> dict[str, Any]:
-    """Give the metrics by their own names; Tune has put their section before them."""
-    metrics = {key.removeprefix(_SECTION): value for key, value in result.items() if key.startswith(_SECTION)}
-    return {"epoch": result.get("epoch", 0), **metrics}
-
-
-def _number(trial: Trial) -> int:
-    return int(cast("dict[str, Any]", trial.config)["task"]["number"])
-
-
-def _record(sweep: Sweep, trial: Any) -> TrialRecord:
-    return sweep.book.trials[_number(trial)]
+def _name(trial: Trial) -> str:
+    return f"trial-{number_of(trial):05d}"

@@ -7,6 +7,7 @@ an exception, and starting another takes seconds.
 from __future__ import annotations
 
 import importlib
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +18,12 @@ from ray.train._internal.session import (
 )
 from ray.tune import Checkpoint, Trainable
 
+from mlvision.errors import Stopped
 from mlvision.search.trial import DataCache, Report, Task
 
 END, REASON, NOTE = "mlv_end", "mlv_reason", "mlv_note"
+LEFT = "mlv_left"
+"""The result of a process that was told to leave; its trial goes on in another."""
 
 
 class Trials(Trainable):
@@ -28,6 +32,8 @@ class Trials(Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Begin with the first trial."""
         self._cache = DataCache()
+        # Ray's own would end the process within a step.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: self._cache.stop.set())
         self._limit_threads(config["cpus"])
         self._begin(config)
 
@@ -40,6 +46,9 @@ class Trials(Trainable):
         """Give the next epoch, or how the trial ended."""
         try:
             report = next(self._reports, None)
+        except Stopped as stopped:
+            note = f"its process was told to leave (SIGTERM); another goes on within epoch {stopped.epoch}"
+            return {LEFT: True, NOTE: note, "epoch": self._epoch}
         except Exception as error:
             return {"done": True, END: "failed", REASON: _reason(error), "epoch": self._epoch}
         if report is None:

@@ -151,14 +151,15 @@ class LightningFit:
         found = self._folder.newest() if self._folder else None
         if found is None:
             return
-        content = found.content
+        self.unreadable, self.resumed_from = found.unreadable, found.path
+        if (content := found.content) is None:
+            return
         if content["config"] != self._fixed():
             raise CheckpointMismatch("the checkpoint belongs to a training with other settings.")
         self.history = [LightningEpoch(**one) for one in cast("list[dict[str, Any]]", content["history"])]
         self.best = next((one for one in self.history if one.epoch == content["best"]["epoch"]), None)
         self.best_weights = content["best"]["weights"]
         self._file = content["file"].numpy().tobytes()
-        self.unreadable, self.resumed_from = found.unreadable, found.path
 
     def _fixed(self) -> dict[str, Any]:
         return self.config.model_dump(mode="json", exclude={"device", "trainer"})

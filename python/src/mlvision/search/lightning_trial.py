@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mlvision.errors import Stopped
 from mlvision.lightning.config import parse_lightning
 from mlvision.search.trial import DataCache, Report, Task
 
 
-def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:  # noqa: ARG001 - its data is the user's own
+def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:
     """Train, and report each epoch that the sweep does not know; every one is safe in a checkpoint by then."""
     config = parse_lightning(task.config)
 
@@ -18,7 +19,8 @@ def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:  # noqa: ARG001
     note = None
     if fit.unreadable:
         where = ", ".join(fit.unreadable)
-        note = f"the checkpoint {where} could not be read; the one before, of epoch {len(fit.history)}, was taken"
+        instead = f"the one before, of epoch {len(fit.history)}, was taken" if fit.resumed_from else "it began anew"
+        note = f"the checkpoint {where} could not be read; {instead}"
 
     def report(one: LightningEpoch, said: str | None = None) -> Report:
         return Report(one.epoch, one.seconds, one.metrics, one.is_last, said)
@@ -31,3 +33,5 @@ def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:  # noqa: ARG001
         if one.epoch > task.known:
             yield report(one, note)
             note = None
+        if cache.stop.is_set():  # heard between epochs: what Lightning is in the midst of, it ends
+            raise Stopped("SIGTERM", one.epoch + 1, fit.resumed_from)

@@ -36,9 +36,11 @@ class Report:
 
 
 class DataCache:
-    """The data set, read once for all trials of a process that want the same."""
+    """What the trials of a process share: the data set, read once for all that want the same, and the word to stop."""
 
     def __init__(self) -> None:
+        self.stop = threading.Event()
+        """Set when the process is told to leave: a trial ends with a checkpoint (``Stopped``)."""
         self._key: object = None
         self._data: ImageData | None = None
 
@@ -64,14 +66,15 @@ class _History(Callback):
         self.before = list(self.training.state.history)
         if event.unreadable:
             where = ", ".join(event.unreadable)
-            self.note = f"the checkpoint {where} could not be read; the one before, of epoch {event.epoch}, was taken"
+            instead = f"the one before, of epoch {event.epoch}, was taken" if event.checkpoint else "it began anew"
+            self.note = f"the checkpoint {where} could not be read; {instead}"
 
 
 def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:
     """Train, and report each epoch that the sweep does not know; every one is safe in a checkpoint by then."""
     config = parse_config(task.config)
     watch = _History()
-    training = Training(config, cache.get(config.data), watch, task.folder, threading.Event())
+    training = Training(config, cache.get(config.data), watch, task.folder, cache.stop)
     watch.training = training
 
     def report(ended: EpochEnded, *, is_last: bool) -> Report:
