@@ -1,3 +1,4 @@
+import {KubeError} from '../tools/kube-error.js'
 import type {JobClusterState, JobClusters, RayEndpoint} from '../types/target.js'
 import type {JobClient, RayClient, RayJob} from './ray-client.js'
 import {RayError} from './ray-http.js'
@@ -24,7 +25,7 @@ export function createOwnClusterClient({clusters, connect, savedLog}: OwnCluster
   const rayOf = async (id: string): Promise<RayClient | undefined> => {
     const known = open.get(id)
     if (known || performance.now() < (refused.get(id) ?? 0)) return known
-    const endpoint = await clusters.ray(id)
+    const endpoint = await answered(clusters.ray(id))
     if (!endpoint) {
       refused.set(id, performance.now() + RETRY_MS)
       return undefined
@@ -44,7 +45,7 @@ export function createOwnClusterClient({clusters, connect, savedLog}: OwnCluster
     }
   }
   const find = async (id: string): Promise<RayJob | undefined> => {
-    const state = await clusters.find(id)
+    const state = await answered(clusters.find(id))
     if (state?.isStuck) await clusters.remove(id)
     return state && toRayJob(state)
   }
@@ -59,7 +60,7 @@ export function createOwnClusterClient({clusters, connect, savedLog}: OwnCluster
     },
     list: async () => (await clusters.list()).map(toRayJob),
     async logs(id) {
-      const state = await clusters.find(id)
+      const state = await answered(clusters.find(id))
       if (state?.status === 'PENDING' && !read.has(id)) return ''
       const text = await ask(id, ray => ray.logs(id))
       const known = read.get(id)
@@ -85,6 +86,15 @@ export function createOwnClusterClient({clusters, connect, savedLog}: OwnCluster
       for (const client of open.values()) client.close()
     },
   }
+}
+
+/** A cluster that gives no answer for a while ends no job, and nobody's following of one. */
+async function answered<T>(asking: Promise<T>): Promise<T> {
+  return asking.catch((error: unknown) => {
+    if (!(error instanceof KubeError) || (error.status > 0 && error.status < 500)) throw error
+    const {details, message: answer, status, tryThis} = error
+    throw new RayError('MLV_RAY_UNREACHABLE', answer, {status, answer}, {cause: error, details, tryThis})
+  })
 }
 
 /** What `rayReason` takes for an error of the cluster, whose message is the reason. */
