@@ -12,9 +12,12 @@ export async function restart(argv) {
     process.exitCode = 1
     return
   }
-  const child = spawn(node, [fileURLToPath(new URL('./mlv.js', import.meta.url)), ...argv], {stdio: 'inherit'})
-  // The terminal sends its Ctrl-C to both; the child decides what it means.
-  process.on('SIGINT', () => undefined)
+  const child = spawn(node, [fileURLToPath(new URL('./mlv.js', import.meta.url)), ...argv], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
+  // A terminal sends its Ctrl-C to both, `kill` only to this one: the child counts, and takes neither twice. When this
+  // one is killed the channel closes, and the child ends.
+  process.on('SIGINT', () => child.connected && child.send('SIGINT', () => undefined))
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   const [code, signal] = await new Promise(resolve => child.on('exit', (...end) => resolve(end)))
   process.removeAllListeners('SIGINT')

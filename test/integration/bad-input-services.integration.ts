@@ -1,5 +1,6 @@
 import {readdir, readFile, writeFile} from 'node:fs/promises'
 import {createServer, type Server} from 'node:http'
+import type {AddressInfo} from 'node:net'
 import {join} from 'node:path'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 
@@ -168,6 +169,27 @@ describe('a port', () => {
     expect(asked).toContain('/health')
     expect(JSON.parse(await state('ports.json')).mlflow).not.toBe(port)
     expect(await journey.mlv('jobs', 'list')).toMatchObject({code: 0})
+  })
+
+  it('that the profile fixes anew is looked at before the server that runs is ended', async () => {
+    await listenOn(0)
+    const port = (foreign?.address() as AddressInfo | undefined)?.port
+    const [before, pid] = await Promise.all([state('ports.json'), pidOf('mlflow')])
+    isOneSentence(await journey.mlv('setup', '--yes', '--setting', `mlflow.port=${port}`), 'MLV_PORT_TAKEN')
+    expect([await state('ports.json'), await pidOf('mlflow')]).toEqual([before, pid])
+    expect(await journey.mlv('jobs', 'list')).toMatchObject({code: 0})
+  })
+
+  it('of a server that has ended is asked for nothing: no password goes to whoever took it', async () => {
+    const {mlflow} = JSON.parse(await state('ports.json'))
+    await kill('mlflow')
+    await expect.poll(() => listenOn(mlflow).catch(() => undefined), {timeout: 60_000}).toBeDefined()
+    const asked: string[] = []
+    foreign?.on('request', ({url = ''}) => asked.push(url))
+    isOneSentence(await journey.mlv('jobs', 'list'), 'MLV_NOT_RUNNING')
+    const {services} = JSON.parse((await journey.mlv('status', '--json')).stdout)
+    expect(services[0]).toMatchObject({name: 'mlflow', url: null})
+    expect(asked).toEqual([])
   })
 
   it('that the profile fixes and another process holds is named together with it', async () => {

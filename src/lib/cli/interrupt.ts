@@ -23,11 +23,31 @@ export function listenForInterrupts(stderr: NodeJS.WriteStream): Interrupt {
     process.kill(process.pid, 'SIGINT')
   }
   const onTerminate = () => controller.abort(new MlvError('MLV_TERMINATED', 'Asked to end (SIGTERM).'))
-  const dispose = () => {
-    process.off('SIGINT', onInterrupt)
-    process.off('SIGTERM', onTerminate)
+  // Under bin/restart.js the mlv that was started hears of a Ctrl-C as well as this one, and tells of it: as often as the
+  // one of the two heard it that heard more.
+  const heard = {own: 0, parent: 0, told: 0}
+  const count = (whose: 'own' | 'parent') => {
+    heard[whose] += 1
+    if (heard[whose] <= heard.told) return
+    heard.told += 1
+    onInterrupt()
   }
-  process.on('SIGINT', onInterrupt)
+  const onOwn = () => count('own')
+  const onMessage = (message: unknown) => {
+    if (message === 'SIGINT') count('parent')
+  }
+  const dispose = () => {
+    process.off('SIGINT', onOwn)
+    process.off('SIGTERM', onTerminate)
+    process.off('message', onMessage)
+    process.off('disconnect', onTerminate)
+  }
+  process.on('SIGINT', onOwn)
   process.on('SIGTERM', onTerminate)
+  if (process.channel) {
+    process.on('message', onMessage)
+    process.on('disconnect', onTerminate)
+    process.channel.unref()
+  }
   return {signal: controller.signal, dispose}
 }

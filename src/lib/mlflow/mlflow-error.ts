@@ -82,7 +82,7 @@ function describe(
             ? [command('setup --from 04')]
             : [
                 `Write the right password into ${passwordFile}; or let a new one be made:`,
-                formatArgv(['rm', passwordFile]),
+                formatArgv(['mv', passwordFile, `${passwordFile}.old`]),
                 command('setup'),
               ],
       },

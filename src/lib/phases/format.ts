@@ -48,7 +48,8 @@ export function formatStatus({command, environment}: Context, result: StatusResu
     const steps = result.in_flight.steps.join(', ') || 'between two steps'
     lines.push('', theme.warn(`The last ${result.in_flight.command} did not come to its end: ${steps}.`))
   }
-  if (!result.ready || result.in_flight) lines.push('', 'Next steps:', `  ${command('setup')}`)
+  if (result.busy !== null) lines.push('', result.busy)
+  else if (!result.ready || result.in_flight) lines.push('', 'Next steps:', `  ${command('setup')}`)
   return lines.join('\n')
 }
 

@@ -1,4 +1,5 @@
 import type {Context} from '../context.js'
+import {MlvError} from '../errors.js'
 import {resolveTarget} from '../targets/resolve.js'
 import {folderSize} from '../tools/folder-size.js'
 import type {Phase} from '../types/phase.js'
@@ -24,6 +25,8 @@ export interface StatusResult {
   readonly phases: readonly StatusPhase[]
   readonly services: readonly ServiceAddress[]
   readonly disk: {readonly state_dir: string; readonly bytes: number}
+  /** Who is at work on the profile right now, as a sentence; null when nobody is. */
+  readonly busy: string | null
   /** What the last setup or teardown left in the middle; null when it came to its end. */
   readonly in_flight: {readonly command: string; readonly pid: number; readonly steps: readonly string[]} | null
 }
@@ -37,13 +40,14 @@ export async function readStatus(options: {
   const {context} = options
   const target = options.target ?? (await resolveTarget(context))
   const phases = options.plan ?? planOf(target)
-  const [states, services, bytes, journal] = await Promise.all([
+  const [states, services, bytes, journal, busy] = await Promise.all([
     lookAtPhases(context, phases),
     serviceAddresses(context, target),
     folderSize(context.stateDir),
     readJournal(context.stateDir),
+    holderOf(context, target),
   ])
-  const inFlight = findInFlight(journal.events)
+  const inFlight = busy === null ? findInFlight(journal.events) : undefined
   return {
     profile: context.profile.name,
     target: target.name,
@@ -55,6 +59,7 @@ export async function readStatus(options: {
     }),
     services,
     disk: {state_dir: context.stateDir, bytes},
+    busy,
     in_flight: inFlight
       ? {
           command: inFlight.command,
@@ -62,5 +67,15 @@ export async function readStatus(options: {
           steps: inFlight.steps.map(({phase, title}) => `${phase}: ${title}`),
         }
       : null,
+  }
+}
+
+async function holderOf(context: Context, target: Target): Promise<string | null> {
+  try {
+    await target.state(context).ensureUnlocked()
+    return null
+  } catch (error) {
+    if (error instanceof MlvError && error.code === 'MLV_LOCKED') return error.message
+    throw error
   }
 }

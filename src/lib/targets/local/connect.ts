@@ -8,6 +8,7 @@ import {fileOf, readCredential, readKey} from './credentials.js'
 import {readEnvironmentRecord} from './environment.js'
 import {layoutOf} from './layout.js'
 import {readPorts} from './ports.js'
+import {livingService} from './service.js'
 
 /** The live addresses on this machine; each is asked before it is given. */
 export function connectLocal(context: Context): Connection {
@@ -17,17 +18,23 @@ export function connectLocal(context: Context): Connection {
     })
   return {
     async mlflow() {
-      const [url, admin] = await Promise.all([mlflowUrl(context), readCredential(context, ADMIN)])
-      if (!url || !admin || !(await isMlflowUp(url))) throw notRunning('MLflow')
+      const [url, admin, living] = await Promise.all([
+        mlflowUrl(context),
+        readCredential(context, ADMIN),
+        livingService(context, 'mlflow'),
+      ])
+      // What answers at the port of a server that has ended is somebody else's: it must not be told the password.
+      if (!url || !admin || !living || !(await isMlflowUp(url))) throw notRunning('MLflow')
       return {url, ...admin, passwordFile: fileOf(context, ADMIN)}
     },
     async ray() {
-      const [url, token, environment] = await Promise.all([
+      const [url, token, environment, living] = await Promise.all([
         rayUrl(context),
         readKey(context, RAY_TOKEN),
         readEnvironmentRecord(context),
+        livingService(context, 'ray'),
       ])
-      if (!url || !token || !environment || !(await isRayUp(url, token.reveal()))) throw notRunning('Ray')
+      if (!url || !token || !environment || !living || !(await isRayUp(url, token.reveal()))) throw notRunning('Ray')
       return {url, token, tokenFile: layoutOf(context).credential(RAY_TOKEN), python: environment.python}
     },
     async rayClient() {

@@ -15,6 +15,7 @@ const portsSchema = z.strictObject({mlflow: z.int(), ray: z.int(), gcs: z.int()}
 
 export type Ports = z.output<typeof portsSchema>
 
+const COMMAND_LENGTH = 80
 const FIRST_TRIED = {mlflow: 5000, ray: 8265, gcs: 6379} as const
 
 /** The ports of a profile as they were chosen; undefined before, and where the file is damaged. */
@@ -35,8 +36,11 @@ export async function choosePorts(context: Context): Promise<Ports> {
   const chosen: Record<string, number> = {}
   for (const name of ['mlflow', 'ray', 'gcs'] as const) {
     const [wanted, before] = [fixed[name], known[name]]
-    if (wanted !== undefined) chosen[name] = wanted
-    else if (before !== undefined && !Object.values(fixed).includes(before)) chosen[name] = before
+    if (wanted !== undefined) {
+      // Before it is written down: an address that somebody else answers at would be handed his passwords.
+      if (wanted !== before && !(await isFree(wanted))) await refuseForeign(context, name, wanted)
+      chosen[name] = wanted
+    } else if (before !== undefined && !Object.values(fixed).includes(before)) chosen[name] = before
     else chosen[name] = await freePort(FIRST_TRIED[name], Object.values(chosen))
   }
   const ports = portsSchema.parse(chosen)
@@ -73,14 +77,29 @@ export async function portsAreChosen(context: Context): Promise<boolean> {
 async function claimPort(context: Context, name: keyof Ports): Promise<number> {
   const ports = (await readPorts(context)) ?? (await choosePorts(context))
   if (await isFree(ports[name])) return ports[name]
-  const isFixed = name !== 'gcs' && context.profile.settings[name].port !== undefined
-  if (isFixed) throw await takenError(context, name, ports[name])
+  if (isFixed(context, name)) throw await takenError(context, name, ports[name])
   const moved = {...ports, [name]: await freePort(0, Object.values(ports))}
   context.reporter.note(
     `Port ${ports[name]} is taken by ${await holderOf(context, ports[name])}; ${name} moves to ${moved[name]}.`,
   )
   await writeFileAtomic(layoutOf(context).ports, `${JSON.stringify(moved)}\n`)
   return moved[name]
+}
+
+const isFixed = ({profile}: Context, name: keyof Ports): boolean =>
+  name !== 'gcs' && profile.settings[name].port !== undefined
+
+async function refuseTaken(context: Context, name: keyof Ports): Promise<void> {
+  const port = (await readPorts(context))?.[name]
+  if (port !== undefined && isFixed(context, name) && !(await isFree(port))) await refuseForeign(context, name, port)
+}
+
+/** A process of this profile makes way for the one that is started in its place. */
+async function refuseForeign(context: Context, name: keyof Ports, port: number): Promise<void> {
+  const listener = await listenerOf(context, port)
+  const ours = await processesWithVariable(context.exec, 'MLV_STATE_DIR', context.stateDir)
+  const isOurs = typeof listener === 'object' && ours.some(({pid}) => pid === listener.pid)
+  if (!isOurs) throw await takenError(context, name, port)
 }
 
 /**
@@ -93,6 +112,8 @@ export async function onFreePorts(
   names: readonly (keyof Ports)[],
   start: (ports: Ports) => Promise<void>,
 ): Promise<void> {
+  // A service that runs well is not ended for a port that cannot be had.
+  for (const name of names) await refuseTaken(context, name)
   for (let isLast = false; ; isLast = true) {
     await stopService(context, service)
     for (const name of names) await claimPort(context, name)
@@ -111,7 +132,10 @@ export async function onFreePorts(
 async function takenError(context: Context, name: string, port: number): Promise<MlvError> {
   const holder = await holderOf(context, port)
   return new MlvError('MLV_PORT_TAKEN', `Port ${port}, which the profile fixes for ${name}, is taken by ${holder}.`, {
-    tryThis: [`End that process, or set ${name}.port in mlv.yaml to another port.`, context.command('doctor')],
+    tryThis: [
+      `Set ${name}.port to another port, or leave it out: then a free one is taken.`,
+      context.command('doctor'),
+    ],
   })
 }
 
@@ -119,7 +143,12 @@ async function holderOf(context: Context, port: number): Promise<string> {
   const listener = await listenerOf(context, port)
   if (listener === undefined) return 'a process that mlv cannot see'
   if (listener === 'hidden') return "another user's process"
-  return `process ${listener.pid} (${listener.command.slice(0, 80)})`
+  return `process ${listener.pid} (${shortened(listener.command)})`
+}
+
+/** A command line without the end of a word that would not fit. */
+function shortened(command: string): string {
+  return command.length <= COMMAND_LENGTH ? command : `${command.slice(0, COMMAND_LENGTH).replace(/\S*$/, '')}…`
 }
 
 async function freePort(first: number, taken: readonly number[]): Promise<number> {
