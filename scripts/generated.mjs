@@ -1,6 +1,6 @@
 // Every file in the repository that is made from code, as [path, text]. scripts/generate.mjs writes them; a test
 // compares them, so that neither side can drift.
-import {readFileSync} from 'node:fs'
+import {readdirSync, readFileSync} from 'node:fs'
 import {parse} from 'yaml'
 import {z} from 'zod'
 
@@ -54,15 +54,31 @@ async function settingsPage(load) {
   return between(page, 'dotenv', others.join(' · '))
 }
 
+/** In the order in which people meet them. */
+const TEMPLATES = [
+  'digits',
+  'fashion-mnist',
+  'cifar10',
+  'cifar100',
+  'script',
+  'lightning',
+  'digits-sweep',
+  'cifar10-sweep',
+  'lightning-sweep',
+  'ddp-1x4',
+  'ddp-4x1',
+]
+
 function templatesPage() {
-  const rows = ['digits', 'fashion-mnist', 'cifar10', 'cifar100', 'script', 'digits-sweep', 'cifar10-sweep'].map(
-    name => {
-      const {summary, parameters} = parse(read(`templates/${name}/template.yaml`))
-      const defaults = ['data.name', 'model.name', 'epochs'].filter(key => key in parameters)
-      return [`\`${name}\``, summary, defaults.map(key => `\`${key}\` ${parameters[key].default}`).join(', ')]
-    },
-  )
-  return between(read('docs/templates.md'), 'templates', table(['name', 'what it is', 'defaults'], rows))
+  const forgotten = readdirSync(new URL('../templates', import.meta.url)).filter(name => !TEMPLATES.includes(name))
+  if (forgotten.length > 0) throw new Error(`Templates that docs/templates.md does not list: ${forgotten.join(', ')}`)
+  const rows = TEMPLATES.map(name => {
+    const {kind, summary, parameters} = parse(read(`templates/${name}/template.yaml`))
+    const defaults = ['data.name', 'model.name', 'epochs'].filter(key => key in parameters)
+    const shown = defaults.map(key => `\`${key}\` ${parameters[key].default}`).join(', ')
+    return [`\`${name}\``, `\`mlv ${kind}\``, summary, shown]
+  })
+  return between(read('docs/templates.md'), 'templates', table(['name', 'for', 'what it is', 'defaults'], rows))
 }
 
 function read(path) {
@@ -90,27 +106,12 @@ function jsonSchema(schema, head, target = 'draft-2020-12') {
 /** Exit codes, and every error code with what it means. */
 async function errorsPage(load) {
   const {errorCodes} = await load('lib/error-codes.js')
-  const {exitCodes} = await load('lib/exit-codes.js')
-  const meanings = {
-    good: 'all is well',
-    failed: 'it failed; `status --exit-code`: something is missing or has drifted',
-    usage: 'the command line or a settings file is wrong',
-    overBudget: 'it would cost more than the budget',
-    verifyFailed: 'a canary of verify failed',
-    leftovers: 'teardown could not remove everything',
-    locked: 'somebody else is changing the profile',
-    stillRunning: 'the wait ran out; the message has the command that resumes it',
-    bug: 'a bug in mlv',
-    jobFailed: 'the job ran and failed',
-    jobStopped: 'the job was stopped',
-    interrupted: 'interrupted; a job that was followed goes on',
-    terminated: 'asked to end by SIGTERM',
-  }
-  const exits = Object.entries(exitCodes).map(([name, code]) => [String(code), meanings[name]])
+  const {exitCodes, exitMeanings} = await load('lib/exit-codes.js')
+  const exits = Object.entries(exitCodes).map(([name, code]) => [String(code), exitMeanings[name]])
   const codes = Object.entries(errorCodes).map(([code, {exit, meaning}]) => [`\`${code}\``, String(exit), meaning])
   return `# Exit codes and errors
 
-Made by \`npm run generate\` from src/lib/error-codes.ts. \`mlv explain CODE\` says what helps.
+Made by \`npm run generate\` from src/lib/error-codes.ts. \`mlv explain CODE\` says what helps; it takes an exit code too.
 
 ${table(['exit code', 'what is the case'], exits)}
 

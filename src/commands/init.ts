@@ -49,7 +49,8 @@ export default class Init extends BaseCommand {
     const result = await initProject(context, {
       context: flags.context,
       force: flags.force,
-      name: flags.name,
+      // Of a file that is being made, the profile is the one that it names.
+      name: flags.name ?? flags.profile,
       namespace: flags.namespace,
       store: flags.store,
       target: flags.target,

@@ -15,6 +15,23 @@ export const exitCodes = {
   terminated: 143,
 } as const
 
+/** What each says, as the end of "exit code 13: …". */
+export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
+  good: 'all is well',
+  failed: 'it failed; `status --exit-code`: something is missing or has drifted',
+  usage: 'the command line or a settings file is wrong',
+  overBudget: 'it would cost more than the budget',
+  verifyFailed: 'a canary of verify failed',
+  leftovers: 'teardown could not remove everything',
+  locked: 'somebody else is changing the profile',
+  stillRunning: 'the wait ran out; the message has the command that resumes it',
+  bug: 'a bug in mlv',
+  jobFailed: 'the job ran and failed',
+  jobStopped: 'the job was stopped',
+  interrupted: 'interrupted; a job that was followed goes on',
+  terminated: 'asked to end by SIGTERM; a job that was followed goes on',
+}
+
 export interface ErrorCodeInfo {
   readonly exit: number
   /** One sentence, present tense: what is the case when this is raised. */

@@ -88,7 +88,7 @@ describe.skipIf(!findPostgres())('a profile whose runs lie in PostgreSQL and who
   it('gives the files back through mlv', async () => {
     const download = await journey.mlv('jobs', 'logs', 'first', '--download', 'out')
     expect(download.code, download.stderr).toBe(0)
-    expect(await readFile(join(journey.folder, 'out/job/log.txt'), 'utf8')).toContain(
+    expect(await readFile(join(journey.folder, 'out/log.txt'), 'utf8')).toContain(
       `s3://${s3.bucket}/checkpoints/first/`,
     )
     expect(JSON.parse(await readFile(join(journey.folder, 'out/job/spec.json'), 'utf8')).job.name).toBe('first')

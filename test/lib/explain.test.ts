@@ -18,7 +18,17 @@ describe('mlv explain', () => {
     expect(lines).toHaveLength(Object.keys(errorCodes).length)
   })
 
+  it('takes an exit code, says what it means and which errors end with it', () => {
+    expect(explain('13', command).map(({code}) => code)).toContain('MLV_LOCKED')
+    expect(formatExplanations(explain('13', command), '13')).toMatch(
+      /^Exit code 13: somebody else is changing the profile\.\n\nMLV_LOCKED/,
+    )
+    expect(formatExplanations(explain('0', command), '0')).toBe('Exit code 0: all is well.')
+    expect(() => explain('42', command)).toThrow('42 is no exit code of mlv; it ends with one of: 0, 1, 2,')
+  })
+
   it('guesses what was meant by a wrong one', () => {
     expect(() => explain('MLV_DISK_FUL', command)).toThrow('Did you mean "MLV_DISK_FULL"?')
+    expect(() => explain('disk', command)).toThrow('Did you mean "MLV_DISK_FULL"?')
   })
 })

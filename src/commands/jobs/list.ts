@@ -28,7 +28,7 @@ head loses no history. Runs whose job is gone are marked as failed.`
     const options = {isAll: flags.all, limit: flags.limit}
     const jobs = await withPlatform(context, platform => listJobs(context, platform, options))
     if (jobs.length === 0) context.reporter.note(`No jobs yet. Try this: ${context.command('train digits')}`)
-    else context.reporter.result(jobTable(jobs, flags.all))
+    else context.reporter.result(jobTable(jobs, flags.all, context.reporter.symbols))
     return {jobs}
   }
 }

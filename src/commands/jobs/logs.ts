@@ -17,7 +17,10 @@ stops following, never the job.`
 
   static override examples = [
     {command: '<%= config.bin %> <%= command.id %> --tail 50', description: 'The last lines of your last job.'},
-    {command: '<%= config.bin %> <%= command.id %> digits-amber-x3f2 -f', description: 'Follow a job again.'},
+    {
+      command: '<%= config.bin %> <%= command.id %> digits-amber-x3f2 -f --tail 5',
+      description: 'Follow a job again, from its last lines on.',
+    },
     {command: '<%= config.bin %> <%= command.id %> --download out', description: 'The log and all files of the run.'},
   ]
 
@@ -27,10 +30,15 @@ stops following, never the job.`
     follow: Flags.boolean({
       char: 'f',
       env: 'MLV_FOLLOW',
-      exclusive: ['download', 'raw', 'tail'],
+      exclusive: ['download', 'raw'],
       summary: 'Follow to the end.',
     }),
-    tail: Flags.integer({env: 'MLV_TAIL', helpValue: '<n>', min: 0, summary: 'Only the last lines.'}),
+    tail: Flags.integer({
+      env: 'MLV_TAIL',
+      helpValue: '<n>',
+      min: 0,
+      summary: 'Only the last lines; with --follow, what comes after them too.',
+    }),
     download: Flags.string({
       env: 'MLV_DOWNLOAD',
       helpValue: '<folder>',
@@ -44,7 +52,7 @@ stops following, never the job.`
     const context = await this.context(flags)
     return withPlatform(context, async platform => {
       if (flags.follow) {
-        const outcome = await waitForJob(context, platform, args.job, {isShown: true})
+        const outcome = await waitForJob(context, platform, args.job, {isShown: true, tail: flags.tail})
         return endWithJob(outcome, context.reporter, this.jsonEnabled())
       }
       if (flags.download !== undefined) {

@@ -18,7 +18,7 @@ export default class JobsShow extends BaseCommand {
     const {args, flags} = await this.parse(JobsShow)
     const context = await this.context(flags)
     const job = await withPlatform(context, platform => showJob(context, platform, args.job))
-    context.reporter.result(describeJob(job, context.reporter.symbols))
+    context.reporter.result(describeJob(job, context.reporter.symbols, context.command))
     return job
   }
 }

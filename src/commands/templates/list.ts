@@ -25,7 +25,7 @@ export default class TemplatesList extends BaseCommand {
     const {flags} = await this.parse(TemplatesList)
     const context = await this.context(flags)
     const entries = await listTemplates(context)
-    context.reporter.result(formatTemplates(entries))
+    context.reporter.result(formatTemplates(entries, context.reporter.symbols))
     return {
       templates: entries.map(({name, source, folder, template, problem}) => ({
         name,

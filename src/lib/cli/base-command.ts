@@ -2,13 +2,8 @@ import {Command} from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 
 import type {Context} from '../context.js'
-import {
-  type ContextOptions,
-  commandPrefix,
-  createContext,
-  createLenientContext,
-  type LenientContext,
-} from './context-factory.js'
+import {commandPrefix} from './command-prefix.js'
+import {type ContextOptions, createContext, createLenientContext, type LenientContext} from './context-factory.js'
 import {type Interrupt, listenForInterrupts} from './interrupt.js'
 import {errorJson, formatError, toMlvError} from './print-error.js'
 

@@ -1,6 +1,5 @@
-import {existsSync} from 'node:fs'
 import {userInfo} from 'node:os'
-import {join, relative, sep} from 'node:path'
+import {join} from 'node:path'
 import type {Config} from '@oclif/core/config'
 
 import type {Context} from '../context.js'
@@ -8,11 +7,12 @@ import {MlvError} from '../errors.js'
 import {type Environment, readEnvironment} from '../profile/env.js'
 import {type LoadedProfile, loadProfile} from '../profile/load.js'
 import {profileSchema} from '../profile/profile.js'
-import {createExec, formatArgv} from '../tools/exec.js'
+import {createExec} from '../tools/exec.js'
 import type {Kube} from '../tools/kube-session.js'
 import {createJsonReporter, createPlainReporter, createQuietReporter} from '../ui/plain-reporter.js'
 import type {Reporter} from '../ui/reporter.js'
 import {symbolsFor} from '../ui/symbols.js'
+import {commandPrefix} from './command-prefix.js'
 
 export interface ContextOptions {
   readonly config: Config
@@ -106,21 +106,6 @@ export async function createLenientContext(options: ContextOptions): Promise<Len
     const standIn = {profile, projectDir: process.cwd(), environment: readEnvironment(), warnings: []}
     return {context: await createContext(options, standIn), problem: error}
   }
-}
-
-/**
- * In a checkout or a project that has mlv in its node_modules `mlv` is not on PATH, `npx mlv` works; for who stands
- * outside of a checkout it does not, the program itself does.
- */
-export function commandPrefix(packageDir: string, cwd = process.cwd()): (line: string) => string {
-  const isCheckout = existsSync(join(packageDir, 'src'))
-  const isOutside = isCheckout && relative(packageDir, cwd).split(sep)[0] === '..'
-  const program = isOutside
-    ? formatArgv([join(packageDir, 'bin', 'mlv.js')])
-    : isCheckout || packageDir.includes('node_modules')
-      ? 'npx mlv'
-      : 'mlv'
-  return line => `${program} ${line}`
 }
 
 async function chooseReporter(options: ContextOptions, environment: Environment): Promise<Reporter> {

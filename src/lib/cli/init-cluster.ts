@@ -25,6 +25,7 @@ async function askContext(context: Context): Promise<string> {
   if (contexts.length === 0) throw await noContext(context.exec, undefined)
   return askOne(context, {
     message: 'Which context of the kubeconfig?',
+    flag: '--context',
     instead: `init --target kubernetes --context ${contexts[0]} --yes`,
     initial: contexts[0] ?? '',
     choices: contexts.map(value => ({value, name: value})),

@@ -90,6 +90,7 @@ function checked(context: Context, profile: string, values: Record<string, unkno
 function askName(context: Context): Promise<string> {
   return askText(context, {
     message: 'Name of the profile:',
+    flag: '--name',
     instead: 'init --name local --yes',
     initial: 'local',
     validate: answer => refuseName(answer) ?? true,
@@ -99,6 +100,7 @@ function askName(context: Context): Promise<string> {
 function askTorch(context: Context): Promise<string> {
   return askOne(context, {
     message: 'Which build of PyTorch should jobs use?',
+    flag: '--torch',
     instead: 'init --torch auto --yes',
     initial: 'auto',
     choices: [
@@ -111,6 +113,7 @@ function askTorch(context: Context): Promise<string> {
 function askStore(context: Context): Promise<string> {
   return askText(context, {
     message: 'PostgreSQL address for runs (empty: SQLite in .mlv):',
+    flag: '--store',
     instead: 'init --store postgresql://mlflow@localhost/mlflow --yes',
     initial: '',
     validate: answer => (answer === '' ? true : (refuse('mlflow.store', answer) ?? true)),

@@ -46,7 +46,7 @@ export function formatError(error: MlvError): string {
   // Who presses Ctrl-C gets what was asked for.
   const isAsked = error.exitCode === exitCodes.interrupted
   const lines = [isAsked ? error.message : `Error: ${error.message}`]
-  if (error.details.length > 0) lines.push('', ...error.details.map(line => `  ${line}`))
+  if (error.details.length > 0) lines.push('', ...error.details.map(line => (line === '' ? '' : `  ${line}`)))
   if (error.tryThis.length > 0) lines.push('', 'Try this:', ...error.tryThis.map(line => `  ${line}`))
   if (!isAsked) lines.push('', `Code: ${error.code}`)
   return `${lines.join('\n')}\n`

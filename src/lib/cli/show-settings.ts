@@ -40,7 +40,11 @@ export function showSettings({profile, stateDir}: Context): ShownSettings {
 }
 
 /** The same for people. Without origins the variable of each setting is shown, which is what one needs next. */
-export function formatSettings({profile, settings}: ShownSettings, {cwd}: Context, withOrigin: boolean): string {
+export function formatSettings(
+  {profile, settings}: ShownSettings,
+  {cwd, reporter}: Context,
+  withOrigin: boolean,
+): string {
   const shorten = (file: string) => shortPath(file, cwd)
   const where = profile.file ? ` in ${shorten(profile.file)}` : ', built in (there is no mlv.yaml)'
   const by = withOrigin && profile.origin.kind !== 'default' ? ` (${describeOrigin(profile.origin, shorten)})` : ''
@@ -51,7 +55,7 @@ export function formatSettings({profile, settings}: ShownSettings, {cwd}: Contex
     withOrigin ? describeOrigin(origin, shorten) : variable,
   ])
   const columns = [{title: 'SETTING'}, {title: 'VALUE', shrinkTo: 16}, {title: withOrigin ? 'ORIGIN' : 'VARIABLE'}]
-  return [...head, formatTable(columns, rows)].join('\n')
+  return [...head, formatTable(columns, rows, {ellipsis: reporter.symbols.ellipsis})].join('\n')
 }
 
 /** Relative below the current folder, with ~ below the home folder, else whole. */

@@ -1,6 +1,7 @@
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
 import type {JobSpec} from '../types/job.js'
+import {retyped} from './retype.js'
 
 interface Machine {
   readonly cpus: number
@@ -19,7 +20,7 @@ export function checkRoom(
   command: Context['command'],
   machines: readonly Machine[],
   resources: JobSpec['resources'],
-  {nodes, processes}: Group,
+  {nodes, processes, words}: Group & {readonly words: readonly string[]},
 ): void {
   const wanted = nodes * processes
   const room = machines.reduce((sum, machine) => sum + roomOn(machine, resources), 0)
@@ -28,12 +29,14 @@ export function checkRoom(
   const kind = resources.gpus * wanted > total('gpus') ? 'gpus' : 'cpus'
   const word = kind === 'gpus' ? 'GPU' : 'CPU'
   const share = Math.floor((total('cpus') / wanted) * 100) / 100
-  const tryThis = [
-    ...(room > 0 ? [command(`ddp -j ${nodes > 1 && processes === 1 ? `${room}x1` : `1x${room}`}`)] : []),
-    ...(kind === 'cpus' && share >= 0.1 ? [command(`ddp -j ${nodes}x${processes} --cpus-per-worker ${share}`)] : []),
-    ...(kind === 'gpus' && total('gpus') === 0 ? [command(`ddp -j ${nodes}x${processes} --gpus-per-worker 0`)] : []),
-    command('doctor'),
+  const again = (flags: readonly string[], value: number | string) => command(retyped(words, flags, String(value)))
+  const more = [
+    ...(room > 0 ? [again(['--processes', '-j'], nodes > 1 && processes === 1 ? `${room}x1` : `1x${room}`)] : []),
+    ...(kind === 'cpus' && share >= 0.1 ? [again(['--cpus-per-worker'], share)] : []),
+    ...(kind === 'gpus' && total('gpus') === 0 ? [again(['--gpus-per-worker'], 0)] : []),
   ]
+  // What runs again takes what it took.
+  const tryThis = [...(words[1] === 'ddp' ? more : []), command('doctor')]
   throw new MlvError(
     'MLV_JOB_TOO_BIG',
     `${nodes}x${processes} processes with ${resources[kind]} ${word}${resources[kind] === 1 ? '' : 's'} each are more than there is: the machines of this profile have ${total(kind)} ${word}${total(kind) === 1 ? '' : 's'}, room for ${room}.`,

@@ -2,6 +2,7 @@ import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
 import type {MlflowClient} from '../mlflow/client.js'
 import type {Run} from '../mlflow/runs.js'
+import type {LiveArea} from '../ui/reporter.js'
 import {createFollowView} from './follow-view.js'
 import {feedLog} from './log-feed.js'
 import {type JobOutcome, outcomeOf} from './outcome.js'
@@ -19,6 +20,8 @@ export interface FollowOptions {
   readonly waitMs?: number | undefined
   /** How long Ray may give no answer before the job counts as out of sight. */
   readonly lostMs?: number
+  /** Of what it wrote before, show only so many lines. */
+  readonly tail?: number | undefined
   /** False: only wait, show nothing of the job's own. */
   readonly isShown?: boolean
 }
@@ -32,8 +35,9 @@ const LOST_DEADLINE_MS = 60_000
 export async function follow(options: FollowOptions): Promise<JobOutcome> {
   const {context, name} = options
   const live = context.reporter.live()
+  const past = holdPast(live, options.tail)
   const view = createFollowView(
-    options.isShown === false ? {set: none, line: none, close: none} : live,
+    options.isShown === false ? {set: none, line: none, close: none} : past.live,
     context.reporter,
   )
   const reader = createLineReader()
@@ -60,6 +64,7 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
       signal: AbortSignal.any([context.signal, leave.signal]),
       onText: text => reader.push(text).forEach(view.show),
       onJob: current => {
+        past.show()
         // A cluster of its own takes a while, and says what it waits for.
         if (options.ray.startMs !== undefined && current.message !== last?.message && current.status === 'PENDING')
           say(current.message)
@@ -74,6 +79,7 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
       },
     })
     reader.end().forEach(view.show)
+    past.show()
     live.close()
     return await outcomeOf({...options, job, progress: view.progress})
   } catch (error) {
@@ -87,9 +93,24 @@ export async function follow(options: FollowOptions): Promise<JobOutcome> {
 
 function none(): void {}
 
+/** Keeps back the lines of what a job wrote before it is followed, but for the last ones, until they are all there. */
+function holdPast(live: LiveArea, tail: number | undefined): {live: LiveArea; show(): void} {
+  let held: string[] | undefined = tail === undefined ? undefined : []
+  return {
+    live: {...live, line: text => (held ? void held.push(text) : live.line(text))},
+    show() {
+      const lines = held ?? []
+      held = undefined
+      if (tail) lines.slice(-tail).forEach(live.line)
+    },
+  }
+}
+
 function interrupted({command, signal}: Context, name: string): unknown {
-  if ((signal.reason as MlvError).code !== 'MLV_INTERRUPTED') return signal.reason
-  return new MlvError('MLV_INTERRUPTED', `Stopped following. The job ${name} goes on.`, {
+  const {code} = signal.reason as MlvError
+  if (code !== 'MLV_INTERRUPTED' && code !== 'MLV_TERMINATED') return signal.reason
+  const why = code === 'MLV_TERMINATED' ? 'Asked to end (SIGTERM); stopped following.' : 'Stopped following.'
+  return new MlvError(code, `${why} The job ${name} goes on.`, {
     tryThis: [command(`jobs logs ${name} -f`), command(`jobs stop ${name}`)],
   })
 }

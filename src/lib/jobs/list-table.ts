@@ -1,16 +1,17 @@
 import {ago} from '../ui/duration.js'
+import type {Symbols} from '../ui/symbols.js'
 import {formatTable} from '../ui/table.js'
 import type {JobRecord} from './record.js'
 
-/** Jobs as people read them, one a line. */
-export function jobTable(jobs: readonly JobRecord[], isAll: boolean): string {
+/** Jobs as people read them, one a line. Names stay whole, to be pasted. */
+export function jobTable(jobs: readonly JobRecord[], isAll: boolean, {ellipsis}: Pick<Symbols, 'ellipsis'>): string {
   const columns = [
-    {title: 'NAME', shrinkTo: 16},
+    {title: 'NAME'},
     {title: 'STATE'},
-    {title: 'STARTED'},
-    {title: 'TEMPLATE'},
+    {title: 'STARTED', shrinkTo: 8},
+    {title: 'TEMPLATE', shrinkTo: 8},
     {title: 'ACCURACY', align: 'right' as const},
-    ...(isAll ? [{title: 'USER'}] : []),
+    ...(isAll ? [{title: 'USER', shrinkTo: 4}] : []),
   ]
   const rows = jobs.map(job => {
     const accuracy = job.metrics.test_accuracy
@@ -18,5 +19,5 @@ export function jobTable(jobs: readonly JobRecord[], isAll: boolean): string {
     const cells = [job.name, job.state, ago(new Date(job.started)), job.template || 'own command', shown]
     return isAll ? [...cells, job.user] : cells
   })
-  return formatTable(columns, rows)
+  return formatTable(columns, rows, {ellipsis})
 }

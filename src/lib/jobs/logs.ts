@@ -7,6 +7,7 @@ import {unicodeSymbols} from '../ui/symbols.js'
 import {createFollowView} from './follow-view.js'
 import {createLineReader} from './output-lines.js'
 import type {Platform} from './platform.js'
+import {files as artifactPaths} from './save-record.js'
 import {savedLog} from './saved-log.js'
 import {findJob} from './show.js'
 
@@ -62,15 +63,15 @@ export async function downloadJob(
   name: string | undefined,
   folder: string,
 ): Promise<{job: string; files: string[]}> {
-  const {job} = await readLog(context, platform, name, {isRaw: true, tail: 0})
-  const {lines} = await readLog(context, platform, name, {isRaw: true})
+  const {job, lines} = await readLog(context, platform, name, {isRaw: true})
   const {run} = await findJob(context, platform, name)
   const mlflow = await platform.mlflow()
   const target = resolve(context.cwd, folder)
   try {
     await mkdir(target, {recursive: true})
     await writeFile(join(target, 'log.txt'), `${lines.join('\n')}\n`)
-    const artifacts = await mlflow.artifacts.walk(run.artifactUri)
+    // The run's own copy of the log would say the same once more.
+    const artifacts = (await mlflow.artifacts.walk(run.artifactUri)).filter(({path}) => path !== artifactPaths.log)
     for (const {path} of artifacts) await mlflow.artifacts.download(run.artifactUri, path, join(target, path))
     return {job, files: ['log.txt', ...artifacts.map(artifact => artifact.path)]}
   } catch (error) {

@@ -29,9 +29,13 @@ export function checkName(name: string, flag = '--name'): string {
       tryThis: [
         `Use ${flag} ${
           name
+            // `ü` is a u with a mark on it.
+            .normalize('NFKD')
+            .replace(/\p{M}/gu, '')
             .replace(/[^A-Za-z0-9._-]+/g, '-')
             .replace(/^[^A-Za-z0-9]+/, '')
-            .slice(0, 100) || 'my-job'
+            .slice(0, 100)
+            .replace(/[^A-Za-z0-9]+$/, '') || 'my-job'
         }`,
       ],
     },

@@ -57,6 +57,8 @@ export interface JobPlan {
   /** Undefined where the job needs nothing but mlv's own package. */
   readonly upload: PlannedUpload | undefined
   readonly commandLine: string
+  /** The same as it was typed, from `mlv` on. */
+  readonly words: readonly string[]
   readonly rerunOf?: string
   /** The patch and the packages of the job that is run again, instead of today's. */
   readonly saved?: {
@@ -104,7 +106,10 @@ interface Stem {
 export function asAsked(
   request: Named,
   {alias, experiment, isolation, stem}: Stem & {experiment: string; alias: string},
-): Pick<JobPlan, 'commandLine' | 'experiment' | 'isNameChosen' | 'isolation' | 'name' | 'register' | 'submissionId'> {
+): Pick<
+  JobPlan,
+  'commandLine' | 'experiment' | 'isNameChosen' | 'isolation' | 'name' | 'register' | 'submissionId' | 'words'
+> {
   const name = request.name ?? makeName(stem)
   return {
     name,
@@ -113,6 +118,7 @@ export function asAsked(
     experiment: request.experiment ?? experiment,
     register: request.register === undefined ? null : {model: request.register, alias},
     commandLine: formatArgv(request.words),
+    words: request.words,
     isolation: request.isolation ?? isolation,
   }
 }
@@ -164,9 +170,12 @@ async function ofCommand(context: Context, request: TrainRequest, argv: readonly
     flag => request[flag] !== undefined,
   )
   if (templateFlag !== undefined) {
-    const what = templateFlag === 'template' ? `the template ${request.template}` : `--${templateFlag}`
-    throw new MlvError('MLV_JOB_COMMAND', `A command after -- stands for itself; ${what} has nothing to act on.`, {
-      tryThis: [context.command('train -- python my_train.py'), context.command('train digits --epochs 5')],
+    const what = templateFlag === 'template' ? request.template : `--${templateFlag}`
+    const why = templateFlag === 'template' ? 'a job runs one of them' : 'it is for templates only'
+    const whole = formatArgv(argv)
+    const template = formatArgv(request.words.slice(2, request.words.indexOf('--')))
+    throw new MlvError('MLV_JOB_COMMAND', `${what} and the command ${whole} cannot be given together: ${why}.`, {
+      tryThis: [context.command(`train -- ${whole || 'python my_train.py'}`), context.command(`train ${template}`)],
     })
   }
   if (argv.length === 0) {

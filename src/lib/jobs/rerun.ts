@@ -62,6 +62,7 @@ export async function planRerun(context: Context, platform: Platform, request: R
     parameters: changed?.values ?? saved.values,
     upload: code,
     commandLine: formatArgv(request.words),
+    words: request.words,
     rerunOf: old,
     ...(hasOwnCluster(run) && {isolation: 'cluster' as const}),
     saved: {

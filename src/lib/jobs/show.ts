@@ -69,7 +69,7 @@ async function curveOf(mlflow: MlflowClient, run: Run): Promise<JobDetails['curv
 }
 
 /** `name  value` lines for people. */
-export function describeJob(job: JobDetails, {isAscii}: {isAscii: boolean}): string {
+export function describeJob(job: JobDetails, {isAscii}: {isAscii: boolean}, command: Context['command']): string {
   const isSystem = (name: string) => name.startsWith('system/')
   const names = Object.keys(job.metrics)
   const metrics = Object.entries(job.metrics)
@@ -82,7 +82,7 @@ export function describeJob(job: JobDetails, {isAscii}: {isAscii: boolean}): str
     ...(job.reason ? [['reason', job.reason]] : []),
     ['user', job.user],
     ['template', job.template || 'own command'],
-    ['command', job.command],
+    ['command', job.command.startsWith('mlv ') ? command(job.command.slice('mlv '.length)) : job.command],
     ['started', `${formatMoment(started)} (${ago(started)})`],
     ...(ended
       ? [['ended', `${formatMoment(ended)} after ${formatDuration(ended.getTime() - started.getTime())}`]]

@@ -14,6 +14,7 @@ import type {Platform} from './platform.js'
 import type {JobClient, Machine, Submission} from './ray-client.js'
 import {RayError} from './ray-http.js'
 import {jobRuns, SUBMIT_GRACE_MS, tags} from './record.js'
+import {retyped} from './retype.js'
 import {readOrigin, runTags, saveRecord} from './save-record.js'
 import {type JobSite, siteOf} from './site.js'
 import {isEnded, stateOfRun} from './states.js'
@@ -51,7 +52,7 @@ export async function submitJob(context: Context, platform: Platform, plan: JobP
     checkFit(context, site, plan),
   ])
   if (before) {
-    if (plan.submissionId === plan.name) throw nameTaken(context, plan.name)
+    if (plan.submissionId === plan.name) throw nameTaken(context, plan)
     return done(await untilTaken(context, {mlflow, jobs: site.jobs}, before, plan.submissionId), false)
   }
   const tagsNow = runTags(context, plan, {...origin, isOwn: site.readsRun})
@@ -72,7 +73,7 @@ export async function submitJob(context: Context, platform: Platform, plan: JobP
       await mlflow.runs.delete(run.id)
       const other = await earlierRun(mlflow, plan)
       if (other && plan.submissionId !== plan.name) return done(other, false)
-      throw nameTaken(context, plan.name)
+      throw nameTaken(context, plan)
     }
   } catch (error) {
     await saving.catch(() => undefined)
@@ -160,19 +161,21 @@ function warnOfImage(context: Context, {isElsewhere}: JobSite): void {
 export async function checkFit(
   {command}: Context,
   site: {machines(): Promise<readonly Machine[]>},
-  {kind, resources, work}: JobPlan,
+  {kind, resources, words, work}: JobPlan,
 ): Promise<void> {
   const machines = await site.machines()
-  if (work.type === 'ddp') return checkRoom(command, machines, resources, work)
+  if (work.type === 'ddp') return checkRoom(command, machines, resources, {...work, words})
   if (machines.some(machine => machine.cpus >= resources.cpus && machine.gpus >= resources.gpus)) return
   const most = (of: (machine: (typeof machines)[number]) => number) => Math.max(0, ...machines.map(of))
   const lacks = most(machine => machine.gpus) < resources.gpus ? 'gpus' : 'cpus'
   const word = lacks === 'gpus' ? 'GPU' : 'CPU'
   const have = most(machine => machine[lacks])
+  // What runs again takes what it took.
+  const isRerun = words[1] === 'jobs' || words[2] === 'resume'
   throw new MlvError(
     'MLV_JOB_TOO_BIG',
     `${kind === 'tune' ? 'Each trial' : 'The job'} asks for ${resources[lacks]} ${word}${resources[lacks] === 1 ? '' : 's'}; the most that a machine of this profile has is ${have}.`,
-    {tryThis: [command(`${kind} --${lacks} ${have}`), command('doctor')]},
+    {tryThis: [...(isRerun ? [] : [command(retyped(words, [`--${lacks}`], String(have)))]), command('doctor')]},
   )
 }
 
@@ -191,8 +194,8 @@ async function endRun(mlflow: MlflowClient, run: Run, error: unknown): Promise<v
   await mlflow.runs.update(run.id, {status: 'FAILED', endTime: Date.now()}).catch(() => undefined)
 }
 
-function nameTaken({command}: Context, name: string): MlvError {
+function nameTaken({command}: Context, {name, words}: JobPlan): MlvError {
   return new MlvError('MLV_JOB_EXISTS', `There is a job ${name} already.`, {
-    tryThis: [command(`jobs show ${name}`), command(`train --name ${name}-2`)],
+    tryThis: [command(`jobs show ${name}`), command(retyped(words, ['--name', '-n'], `${name}-2`))],
   })
 }

@@ -9,6 +9,7 @@ const never: readonly (readonly [RegExp, string])[] = [
   [/^\.env(\..*)?$/, 'environment files are never sent'],
   [/^(\.venv|venv|\.tox|\.nox|\.conda)$/, 'virtual environments are never sent'],
   [/^(__pycache__|\.mypy_cache|\.ruff_cache|\.pytest_cache|\.ipynb_checkpoints|\.DS_Store)$/, 'caches are never sent'],
+  [/^mlv-support-.*\.txt$/, 'what support dump wrote is never sent'],
   [/^node_modules$/, 'node_modules is never sent'],
   [/^(mlruns|mlartifacts)$/, 'tracked runs are never sent'],
 ]

@@ -12,6 +12,8 @@ import {isEnded, stateOfRay, stateOfRun} from './states.js'
 
 export interface WaitOptions {
   readonly waitMs?: number | undefined
+  /** Of what it wrote before, show only so many lines. */
+  readonly tail?: number | undefined
   /** Shows the job's output meanwhile. */
   readonly isShown: boolean
 }
@@ -21,7 +23,7 @@ export async function waitForJob(
   context: Context,
   platform: Platform,
   name: string | undefined,
-  {isShown, waitMs}: WaitOptions,
+  {isShown, tail, waitMs}: WaitOptions,
 ): Promise<JobOutcome> {
   const found = await findJob(context, platform, name)
   const mlflow = await platform.mlflow()
@@ -29,7 +31,7 @@ export async function waitForJob(
   if (!found.job && isEnded(stateOfRun(found.run.status))) {
     return outcomeOf({context, mlflow, ...found, progress: nothing})
   }
-  return follow({context, mlflow, ray: await platform.jobsOf(found.run), ...found, waitMs, isShown})
+  return follow({context, mlflow, ray: await platform.jobsOf(found.run), ...found, waitMs, isShown, tail})
 }
 
 export interface Stopped {

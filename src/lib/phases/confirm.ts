@@ -17,6 +17,7 @@ export async function confirmName(context: Context, confirm: string | undefined)
   }
   context.reporter.note(`This removes everything in ${context.stateDir}: all runs, models, artifacts and checkpoints.`)
   const typed = await askText(context, {
+    flag: '--confirm',
     instead: `teardown --delete-data --confirm ${name}`,
     message: 'Name of the profile whose data go:',
   })

@@ -39,7 +39,7 @@ export function formatStatus({command, environment}: Context, result: StatusResu
   const table = formatTable(
     [{title: 'Phase'}, {title: 'State'}, {title: 'What is there', shrinkTo: 24}],
     result.phases.map(phase => [phase.id, stateText(theme, phase), phase.detail ?? phase.summary]),
-    {header: theme.dim, style},
+    {ellipsis: theme.symbols.ellipsis, header: theme.dim, style},
   )
   const lines = [`Profile ${theme.strong(result.profile)} on ${result.target}`, '', table, '']
   lines.push(...formatServices(theme, result.services))

@@ -1,4 +1,5 @@
 import {readFile} from 'node:fs/promises'
+import {dirname} from 'node:path'
 import {
   type Alias,
   isAlias,
@@ -53,9 +54,16 @@ export async function readYamlFile(path: string, {label, code}: ReadOptions): Pr
   try {
     bytes = await readFile(path)
   } catch (error) {
-    throw new MlvError(code, `${label} cannot be read (${(error as NodeJS.ErrnoException).code}).`, {
+    const {code: why} = error as NodeJS.ErrnoException
+    const what =
+      why === 'ENOENT'
+        ? 'does not exist'
+        : why === 'EISDIR'
+          ? 'is a folder; it has to be a file'
+          : `cannot be read (${why})`
+    throw new MlvError(code, `${label} ${what}.`, {
       cause: error,
-      tryThis: [`ls -l ${JSON.stringify(path)}`],
+      tryThis: [`ls -l ${JSON.stringify(why === 'ENOENT' ? dirname(path) : path)}`],
     })
   }
   if (bytes.length > MAX_BYTES)
@@ -79,7 +87,10 @@ export function parseYaml(path: string, text: string, {label, code}: ReadOptions
     const [first, ...others] = what.map(
       ({sentence, range}) => `${label}, line ${spot(range).line}, column ${spot(range).column}: ${sentence}`,
     )
-    const details = [...(blocks[0] ?? []), ...others.flatMap((line, index) => ['', line, ...(blocks[index + 1] ?? [])])]
+    const details = [
+      ...(blocks[0] ?? []),
+      ...others.flatMap((line, index) => ['', line, '', ...(blocks[index + 1] ?? [])]),
+    ]
     const {line} = spot(what[0]?.range ?? [0, 0])
     const change = openAt(label, line)
     return new MlvError(as, first ?? `${label} is wrong.`, {details, tryThis: tryThis.length > 0 ? tryThis : [change]})

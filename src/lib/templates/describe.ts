@@ -1,3 +1,4 @@
+import type {Symbols} from '../ui/symbols.js'
 import {formatTable} from '../ui/table.js'
 import type {Template, TemplateEntry} from './load-template.js'
 import {describeParameter} from './template-schema.js'
@@ -5,7 +6,7 @@ import {describeParameter} from './template-schema.js'
 const WIDTH = 80
 
 /** `mlv templates list` for people. */
-export function formatTemplates(entries: readonly TemplateEntry[]): string {
+export function formatTemplates(entries: readonly TemplateEntry[], {ellipsis}: Pick<Symbols, 'ellipsis'>): string {
   const rows = entries.map(({name, source, template, problem}) => [
     name,
     source === 'project' ? 'own' : 'built-in',
@@ -18,6 +19,7 @@ export function formatTemplates(entries: readonly TemplateEntry[]): string {
     formatTable(
       columns,
       rows.map(row => row.slice(0, 3).map(String)),
+      {ellipsis},
     ),
     ...broken,
   ].join('\n')
@@ -27,8 +29,8 @@ export function formatTemplates(entries: readonly TemplateEntry[]): string {
 export function formatTemplate(template: Template): string {
   const {cpus, gpus} = template.resources
   const lines = [`${template.name}: ${template.summary}`, '']
-  const description = template.description.trim()
-  if (description) lines.push(...description.split('\n').flatMap(line => wrap(line, WIDTH)), '')
+  const description = paragraphs(template.description)
+  if (description.length > 0) lines.push(...description.flatMap(line => wrap(line, WIDTH)), '')
   lines.push(`Runs with ${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'} and ${gpus} ${gpus === 1 ? 'GPU' : 'GPUs'}.`)
   lines.push(`From ${template.folder}`)
   if (template.shadows) lines.push(`In front of the built-in ${template.shadows}`)
@@ -42,6 +44,12 @@ export function formatTemplate(template: Template): string {
     lines.push(...body.map((text, index) => `${(index === 0 ? `  ${name}` : '').padEnd(indent)}${text}`))
   }
   return lines.join('\n')
+}
+
+/** The source's own line breaks go; an empty line, and one that is indented or begins a list, stays a line. */
+function paragraphs(text: string): string[] {
+  const joined = text.trim().replaceAll(/([^\n])\n(?![\s*-])/g, '$1 ')
+  return joined === '' ? [] : joined.split('\n')
 }
 
 /** Breaks a line at spaces; a word that is longer than the line stays whole. */

@@ -69,7 +69,7 @@ function valueOfText({context, template, name, text, flag}: TextValue): Paramete
   const value = parseText(parameter, text)
   const takes = refuse(parameter, value)
   if (takes === undefined) return value
-  const where = flag === '--set' ? name : `${flag} (${name})`
+  const where = flag === '--set' ? name : flag === `--${name}` ? flag : `${flag} (${name})`
   throw new MlvError(
     'MLV_PARAMETER_VALUE',
     `${where} is ${JSON.stringify(text)}; it takes ${takes}.${hint(parameter, text)}`,

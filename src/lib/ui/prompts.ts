@@ -1,9 +1,12 @@
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
+import {symbolsFor} from './symbols.js'
 
 export interface Question<T> {
   /** A full-sentence question, or a noun and a colon. */
   readonly message: string
+  /** The flag that answers it. */
+  readonly flag: string
   /** A command of mlv that gives the answer where nobody can be asked, such as `init --name local`. */
   readonly instead: string
   readonly initial?: T
@@ -26,27 +29,56 @@ export function canAsk({environment}: Pick<Context, 'environment'>): boolean {
 }
 
 /** Asks for one line of text. */
-export async function askText(context: Asking, {initial, message, validate, instead}: TextQuestion): Promise<string> {
-  ensureTerminal(context, message, instead)
+export async function askText(context: Asking, question: TextQuestion): Promise<string> {
+  const {initial, message, validate} = question
+  ensureTerminal(context, question)
   const {input} = await import('@inquirer/prompts')
   return answered(context, streams =>
-    input({message, ...(initial === undefined ? {} : {default: initial}), ...(validate ? {validate} : {})}, streams),
+    input(
+      {
+        message,
+        ...themed(context, inputTheme),
+        ...(initial === undefined ? {} : {default: initial}),
+        ...(validate ? {validate} : {}),
+      },
+      streams,
+    ),
   )
 }
 
 /** Asks for one of a few. */
 export async function askOne<T>(context: Asking, question: ChoiceQuestion<T>): Promise<T> {
-  const {choices, initial, instead, message} = question
-  ensureTerminal(context, message, instead)
+  const {choices, initial, message} = question
+  ensureTerminal(context, question)
   const {select} = await import('@inquirer/prompts')
   return answered(context, streams =>
-    select<T>({message, choices: [...choices], ...(initial === undefined ? {} : {default: initial})}, streams),
+    select<T>(
+      {
+        message,
+        choices: [...choices],
+        ...themed(context, selectTheme),
+        ...(initial === undefined ? {} : {default: initial}),
+      },
+      streams,
+    ),
   )
 }
 
-function ensureTerminal(context: Asking, message: string, instead: string): void {
+const inputTheme = {prefix: {idle: '?', done: '+'}}
+const selectTheme = {
+  ...inputTheme,
+  icon: {cursor: '>'},
+  style: {keysHelpTip: () => 'arrow keys and Enter'},
+}
+
+/** Where the locale has no other letters than those of ASCII. */
+function themed<T>({environment}: Asking, theme: T): {theme?: T} {
+  return symbolsFor(environment).isAscii ? {theme} : {}
+}
+
+function ensureTerminal(context: Asking, {flag, instead, message}: Question<unknown>): void {
   if (canAsk(context)) return
-  throw new MlvError('MLV_USAGE_NO_TERMINAL', `"${message}" cannot be asked: there is no terminal.`, {
+  throw new MlvError('MLV_USAGE_NO_TERMINAL', `"${message}" cannot be asked: there is no terminal. Give ${flag}.`, {
     tryThis: [context.command(instead)],
   })
 }

@@ -13,6 +13,8 @@ export interface TableOptions {
   /** Styles a cell that is already padded, so that colour codes do not disturb the columns. */
   readonly style?: (text: string, row: number, column: number) => string
   readonly header?: (text: string) => string
+  /** Stands for what is cut. */
+  readonly ellipsis?: string
 }
 
 const GAP = '  '
@@ -22,6 +24,7 @@ export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   {
+    ellipsis,
     header = text => text,
     style = text => text,
     width = process.stdout.columns || Number.POSITIVE_INFINITY,
@@ -32,7 +35,7 @@ export function formatTable(
     columns
       .map(({align}, index) => {
         const size = widths[index] ?? 0
-        const text = truncate(cells[index] ?? '', size)
+        const text = truncate(cells[index] ?? '', size, ellipsis)
         const isLast = index === columns.length - 1 && align !== 'right'
         return styled(isLast ? text : pad(text, size, align === 'right' ? 'left' : 'right'), index)
       })

@@ -85,7 +85,7 @@ function renderRow(theme: Theme, row: Row, titleWidth: number, columns: number):
   const {detail, options, stage, state, title} = row
   const symbol = symbolOf(theme, row)
   const time = timeOf(row)
-  const name = pad(truncate(title, titleWidth), titleWidth)
+  const name = pad(truncate(title, titleWidth, theme.symbols.ellipsis), titleWidth)
   const indent = INDENT.length * 2 + textWidth(theme.symbols.done) + titleWidth + 1
   const room = Math.max(8, columns - indent - textWidth(time) - INDENT.length - 1)
   const summary = options.summary ?? ''

@@ -2,7 +2,7 @@ import {access, constants, mkdir} from 'node:fs/promises'
 import {join} from 'node:path'
 import {describe, expect, it} from 'vitest'
 
-import {commandPrefix} from '../../../src/lib/cli/context-factory.js'
+import {commandPrefix} from '../../../src/lib/cli/command-prefix.js'
 import {bin} from '../../_helpers/journey.js'
 import {temporaryFolder} from '../../_helpers/temporary-folder.js'
 

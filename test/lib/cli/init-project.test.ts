@@ -55,6 +55,13 @@ const validate = async (schemaFile: string) =>
   new Ajv({strict: false}).compile(JSON.parse(await readFile(schemaFile, 'utf8')))
 
 describe('mlv init', () => {
+  it('names the flag of a question that nobody can be asked', async () => {
+    await expect(init(await temporaryFolder(), {yes: false})).rejects.toMatchObject({
+      code: 'MLV_USAGE_NO_TERMINAL',
+      message: '"Name of the profile:" cannot be asked: there is no terminal. Give --name.',
+    })
+  })
+
   it('writes a file that the schema on its first line finds right', async () => {
     const cwd = await temporaryFolder({'.git/HEAD': ''})
     await init(cwd, {name: 'team', torch: 'cpu', store: 'postgresql://mlv@db/x'})

@@ -34,6 +34,7 @@ describe('what is sent of a folder', () => {
       'other/lib/x.py',
       'pkg/__pycache__/a.pyc',
       'node_modules/a/index.js',
+      'mlv-support-2026-11-29T10-00-00.txt',
       'train.py',
     ]) {
       await write(path)

@@ -41,6 +41,7 @@ const cases = [
       '  |           ^^^^',
       '',
       'mlv.yaml, line 3, column 24: profiles.local.ray.cpus is "many"; it takes a whole number of at least 1.',
+      '',
       '3 |     ray: {한글: 1, cpus: "many"}',
       '  |                          ^^^^^^',
     ],
@@ -181,7 +182,7 @@ describe('a wrong mlv.yaml', () => {
   it('that is a folder is refused', async () => {
     const cwd = await temporaryFolder({'mlv.yaml/x': ''})
     await expect(loadProfile({cwd, environment: {}, name: undefined})).rejects.toMatchObject({
-      message: 'mlv.yaml cannot be read (EISDIR).',
+      message: 'mlv.yaml is a folder; it has to be a file.',
     })
   })
 

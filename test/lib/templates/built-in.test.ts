@@ -5,6 +5,7 @@ import {Ajv2020} from 'ajv/dist/2020.js'
 import {describe, expect, it} from 'vitest'
 import {parse} from 'yaml'
 
+import {formatTemplate} from '../../../src/lib/templates/describe.js'
 import {listTemplates, type Template} from '../../../src/lib/templates/load-template.js'
 import {parameterValues} from '../../../src/lib/templates/parameters.js'
 import {render} from '../../../src/lib/templates/render.js'
@@ -27,6 +28,12 @@ const configWith = async (template: Template, values: Record<string, string>) =>
 }
 
 describe('the templates that mlv brings', () => {
+  it('are described in whole lines, wherever the lines of their source end', () => {
+    const description = 'one two\nthree\n\nfour\n- five\n- six\n'
+    const [digits] = templates
+    expect(digits && formatTemplate({...digits, description})).toContain('\none two three\n\nfour\n- five\n- six\n\n')
+  })
+
   it('can all be used', () => {
     expect(entries.map(({name, problem}) => [name, problem])).toEqual([
       ['cifar10', undefined],

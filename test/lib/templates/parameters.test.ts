@@ -83,7 +83,7 @@ describe('the values of a template', () => {
       'one out of range',
       {epochs: 0},
       'MLV_PARAMETER_VALUE',
-      '--epochs (epochs) is "0"; it takes a whole number from 1 to 100000.',
+      '--epochs is "0"; it takes a whole number from 1 to 100000.',
     ],
     [
       'an unknown model',
@@ -127,7 +127,7 @@ describe('the values of a template', () => {
     const {context, template} = await setUp()
     await expect(parameterValues(context, {template, file: 'no.yaml'})).rejects.toMatchObject({
       code: 'MLV_PARAMETER_FILE',
-      message: 'no.yaml cannot be read (ENOENT).',
+      message: 'no.yaml does not exist.',
     })
   })
 

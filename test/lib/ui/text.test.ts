@@ -65,6 +65,7 @@ describe('texts for people', () => {
     ])
     const narrow = formatTable(columns, rows, {width: 16}).split('\n')
     expect(narrow[1]).toBe('a very lo…    12')
+    expect(formatTable(columns, rows, {width: 16, ellipsis: '..'}).split('\n')[1]).toBe('a very l..    12')
     for (const line of narrow) expect(textWidth(line)).toBeLessThanOrEqual(16)
   })
 })

@@ -45,7 +45,10 @@ async function seededProject() {
     `basic ${Buffer.from(seed).toString('base64')}`,
     `query ?x=${encodeURIComponent(seed)}`,
   ])
-  await writeFile(place('logs', 'mlflow.log'), `server started\n${leaks.join('\n')}\nuser mlv-jobs signed in\n`)
+  await writeFile(
+    place('logs', 'mlflow.log'),
+    `\u001B[32mserver started\u001B[0m\n${leaks.join('\n')}\nuser mlv-jobs signed in\n`,
+  )
   await writeFile(place('journal.jsonl'), `${leaks.join('\n')}\n`)
   await writeFile(place('outputs', '03-mlflow.json'), JSON.stringify({leaks}))
   return context
@@ -72,7 +75,8 @@ describe('mlv support dump', () => {
     expect(sections).toEqual(expect.arrayContaining(['Versions', 'Settings', 'Doctor', 'Journal', 'End of mlflow.log']))
     expect(text).toContain('mlv 0.0.0-test')
     expect(text).toContain('python.torch: "auto"')
-    expect(text).toContain('server started')
+    expect(text).toContain('\nserver started\n')
+    expect(text).not.toContain('\u001B')
     expect(text).toContain('user mlv-jobs signed in')
     expect(text).toContain('0600')
     expect(text).toContain('mlflow-auth.ini')

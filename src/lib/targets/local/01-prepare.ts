@@ -5,7 +5,7 @@ import {writeFileAtomic} from '../../tools/atomic-file.js'
 import {formatArgv} from '../../tools/exec.js'
 import {ensureStateFolder} from '../../tools/state-folder.js'
 import type {Phase, PhaseState} from '../../types/phase.js'
-import {buildEnvironment, buildLayer, isComplete, pythonOf} from './build-environment.js'
+import {buildEnvironment, buildLayer, isComplete, pythonOf, torchArguments} from './build-environment.js'
 import {warnDamaged} from './credentials.js'
 import {readEnvironmentRecord, recordDigest, type WantedEnvironment, wantedEnvironment} from './environment.js'
 import {layoutOf} from './layout.js'
@@ -19,6 +19,7 @@ export const preparePhase: Phase = {
   async apply(context) {
     const wanted = await wantedEnvironment(context)
     const layer = wanted.requirements
+    const torch = torchArguments(wanted)
     return [
       {
         id: 'environment',
@@ -33,6 +34,7 @@ export const preparePhase: Phase = {
             '-r',
             join(context.packageDir, 'python/requirements.lock'),
           ]),
+          ...(torch.length > 0 ? [formatArgv(['uv', 'pip', 'install', ...torch])] : []),
         ],
         run: progress => buildEnvironment(context, wanted, progress),
       },

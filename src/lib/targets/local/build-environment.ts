@@ -26,13 +26,20 @@ export async function isComplete(folder: string): Promise<boolean> {
   )
 }
 
+/** What uv is asked for in the second step: PyTorch by exact version, from the index of its back end. */
+export function torchArguments({torch, torchBackend}: Pick<WantedEnvironment, 'torch' | 'torchBackend'>): string[] {
+  const versions = Object.entries(torch).map(([name, version]) => `${name}==${version}`)
+  if (versions.length === 0) return []
+  return [...(torchBackend === undefined ? [] : ['--torch-backend', torchBackend]), ...versions]
+}
+
 /** Makes the shared environment unless it is there; a second project that wants it at the same time waits for it. */
 export async function buildEnvironment(
   context: Context,
   wanted: WantedEnvironment,
   progress: StepProgress,
 ): Promise<void> {
-  const {base, folder, lock, torch, torchBackend} = wanted
+  const {base, folder, lock} = wanted
   await once(context, folder, progress, async () => {
     const uv = await uvFor(context, base.path, progress)
     const python = pythonOf(folder)
@@ -41,9 +48,8 @@ export async function buildEnvironment(
     const lockFile = join(folder, 'requirements.lock')
     await writeFile(lockFile, lock)
     await install(context, [...pip, '--require-hashes', '-r', lockFile], 'MLflow, Ray and the rest', progress)
-    const versions = Object.entries(torch).map(([name, version]) => `${name}==${version}`)
-    const backend = torchBackend === undefined ? [] : ['--torch-backend', torchBackend]
-    if (versions.length > 0) await install(context, [...pip, ...backend, ...versions], 'PyTorch', progress)
+    const torch = torchArguments(wanted)
+    if (torch.length > 0) await install(context, [...pip, ...torch], 'PyTorch', progress)
   })
 }
 

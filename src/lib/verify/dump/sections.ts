@@ -1,6 +1,7 @@
 import {open, readdir, readFile, stat} from 'node:fs/promises'
 import {release} from 'node:os'
 import {join, relative} from 'node:path'
+import {stripVTControlCharacters} from 'node:util'
 
 import {describeOrigin} from '../../profile/origin.js'
 import {listSettings} from '../../profile/settings.js'
@@ -114,7 +115,8 @@ async function tail(path: string): Promise<string> {
     const {size} = await file.stat()
     const start = Math.max(0, size - LOG_TAIL_BYTES)
     const {buffer, bytesRead} = await file.read(Buffer.alloc(size - start), 0, size - start, start)
-    const text = buffer.toString('utf8', 0, bytesRead)
+    // Colours and cursor moves of whoever wrote it would act on the terminal that shows the dump.
+    const text = stripVTControlCharacters(buffer.toString('utf8', 0, bytesRead))
     // A cut first line could hold half of a secret, which no search finds.
     return start === 0 ? text : text.slice(text.indexOf('\n') + 1)
   } finally {
