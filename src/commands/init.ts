@@ -22,7 +22,11 @@ export default class Init extends BaseCommand {
       summary: 'Run on the cluster of this context of the kubeconfig, and pin it.',
     }),
     force: Flags.boolean({env: 'MLV_FORCE', summary: 'Write over a mlv.yaml that is there.'}),
-    name: Flags.string({env: 'MLV_NAME', helpValue: '<name>', summary: 'Name the profile; local by default.'}),
+    name: Flags.string({
+      env: 'MLV_NAME',
+      helpValue: '<name>',
+      summary: 'Name the profile, as --profile does; local by default.',
+    }),
     namespace: Flags.string({
       env: 'MLV_KUBERNETES_NAMESPACE',
       helpValue: '<name>',

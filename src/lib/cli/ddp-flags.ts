@@ -39,7 +39,7 @@ export const ddpFlags = {
     env: 'MLV_SCALING',
     exclusive: ['processes', 'elastic', 'register'],
     helpGroup: 'PROCESSES',
-    helpValue: '<n,n,…>',
+    helpValue: '<n,n,...>',
     summary: 'Train the same at each number of processes in turn, and compare.',
   }),
   'hourly-price': Flags.string({

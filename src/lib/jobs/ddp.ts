@@ -1,11 +1,10 @@
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
-import {loadTemplate} from '../templates/load-template.js'
 import {parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import type {JobSpec} from '../types/job.js'
 import type {JobOutcome} from './outcome.js'
-import {asAsked, checkNames, type JobPlan, ofTemplateItself, type TrainRequest, wrongKind} from './plan.js'
+import {asAsked, checkNames, type JobPlan, ofTemplateItself, type TrainRequest, templateOf, wrongKind} from './plan.js'
 import {type DryRun, dryRunOf, submitAndFollow, type TrainOptions} from './train.js'
 
 /** What was typed after `mlv ddp`. */
@@ -35,9 +34,9 @@ export async function ddpDryRun(context: Context, request: DdpRequest): Promise<
 
 /** Decides everything that can be decided here; every wrong word of the request ends here. */
 export async function planDdp(context: Context, request: DdpRequest): Promise<JobPlan> {
-  checkNames(request)
+  checkNames(context, request)
   const typed = request.processes === undefined ? undefined : parseProcesses(context, request.processes)
-  const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
+  const template = await templateOf(context, request, DEFAULT_TEMPLATE)
   const parameters = await parameterValues(context, {...request, template})
   const {resources, work} = render(template, parameters)
   if (template.kind !== 'ddp' || work.type !== 'mlvision') throw wrongKind(context, template)

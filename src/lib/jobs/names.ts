@@ -20,24 +20,20 @@ export function makeName(stem: string): string {
   return `${stem}-${word}-${tail}`
 }
 
-export function checkName(name: string, flag = '--name'): string {
+/** A name that can be used, or an error with the same command line (`again`) for one that can. */
+export function checkName(name: string, flag: string, again: (flag: string, value: string) => string): string {
   if (JOB_NAME_PATTERN.test(name)) return name
+  const usable = name
+    // `ü` is a u with a mark on it.
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 100)
+    .replace(/[^A-Za-z0-9]+$/, '')
   throw new MlvError(
     'MLV_JOB_NAME',
     `${flag} is ${JSON.stringify(name)}; it takes letters, digits, ".", "_" and "-", at most 100, the first a letter or digit.`,
-    {
-      tryThis: [
-        `Use ${flag} ${
-          name
-            // `ü` is a u with a mark on it.
-            .normalize('NFKD')
-            .replace(/\p{M}/gu, '')
-            .replace(/[^A-Za-z0-9._-]+/g, '-')
-            .replace(/^[^A-Za-z0-9]+/, '')
-            .slice(0, 100)
-            .replace(/[^A-Za-z0-9]+$/, '') || 'my-job'
-        }`,
-      ],
-    },
+    {tryThis: [again(flag, usable || 'my-job')]},
   )
 }

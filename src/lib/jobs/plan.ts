@@ -9,6 +9,7 @@ import {formatArgv} from '../tools/exec.js'
 import type {Isolation, JobKind, JobSpec} from '../types/job.js'
 import type {Packages} from '../types/target.js'
 import {checkName, makeName} from './names.js'
+import {retyped} from './retype.js'
 import {checkNamed, listUpload, type UploadList} from './upload-files.js'
 import {type Package, pack} from './upload-package.js'
 
@@ -75,7 +76,7 @@ const RETRIES = 2
 
 /** Decides everything about a job that can be decided here; every wrong word of the request ends here. */
 export async function planJob(context: Context, request: TrainRequest): Promise<JobPlan> {
-  checkNames(request)
+  checkNames(context, request)
   const decided = request.argv ? await ofCommand(context, request, request.argv) : await ofTemplate(context, request)
   const {isolation, stem, ...rest} = decided
   return {
@@ -90,10 +91,13 @@ export async function planJob(context: Context, request: TrainRequest): Promise<
 type Named = Pick<TrainRequest, 'experiment' | 'idempotencyKey' | 'isolation' | 'name' | 'register' | 'words'>
 
 /** Refuses names that a folder, Ray or MLflow would change, before anything else is looked at. */
-export function checkNames({idempotencyKey, name, register}: Named): void {
-  if (name !== undefined) checkName(name)
-  if (idempotencyKey !== undefined) checkName(idempotencyKey, '--idempotency-key')
-  if (register !== undefined) checkName(register, '--register')
+export function checkNames({command}: Pick<Context, 'command'>, request: Named): void {
+  const {idempotencyKey, name, register, words} = request
+  const again = (flag: string, value: string) =>
+    command(retyped(words, flag === '--name' ? [flag, '-n'] : [flag], value))
+  if (name !== undefined) checkName(name, '--name', again)
+  if (idempotencyKey !== undefined) checkName(idempotencyKey, '--idempotency-key', again)
+  if (register !== undefined) checkName(register, '--register', again)
 }
 
 interface Stem {
@@ -126,7 +130,7 @@ export function asAsked(
 type Decided = Pick<JobPlan, 'experiment' | 'parameters' | 'resources' | 'template' | 'upload' | 'work'> & Stem
 
 async function ofTemplate(context: Context, request: TrainRequest): Promise<Decided> {
-  const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
+  const template = await templateOf(context, request, DEFAULT_TEMPLATE)
   if (template.kind !== 'train') throw wrongKind(context, template)
   const parameters = await parameterValues(context, {...request, template})
   const {filesDir, resources, work} = render(template, parameters)
@@ -143,6 +147,18 @@ async function ofTemplate(context: Context, request: TrainRequest): Promise<Deci
     work,
     upload,
   }
+}
+
+/** The template that was asked for; for a name that is not quite one the error has the whole line with the right one. */
+export function templateOf(
+  context: Context,
+  {template, words}: Pick<TrainRequest, 'template' | 'words'>,
+  byDefault: string,
+): Promise<Template> {
+  const at = words.findIndex((word, index) => index > 1 && word === template && !words[index - 1]?.startsWith('-'))
+  return loadTemplate(context, template ?? byDefault, meant => {
+    return formatArgv(words.map((word, index) => (index === at ? meant : word)).slice(1))
+  })
 }
 
 export async function uploadOf(folder: string): Promise<PlannedUpload & {list: UploadList}> {

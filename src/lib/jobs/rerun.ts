@@ -9,9 +9,9 @@ import {render} from '../templates/render.js'
 import {formatArgv} from '../tools/exec.js'
 import {type JobSpec, jobSpecSchema} from '../types/job.js'
 import type {Packages} from '../types/target.js'
-import {checkName, makeName} from './names.js'
+import {makeName} from './names.js'
 import {hashOf, readPackages} from './packages.js'
-import type {JobPlan} from './plan.js'
+import {checkNames, type JobPlan} from './plan.js'
 import type {Platform} from './platform.js'
 import {hasOwnCluster, tags} from './record.js'
 import {files} from './save-record.js'
@@ -31,7 +31,7 @@ export interface RerunRequest {
 
 /** A plan made of what was saved with a run: its code, parameters, patch and lock, wherever the person stands. */
 export async function planRerun(context: Context, platform: Platform, request: RerunRequest): Promise<JobPlan> {
-  if (request.name !== undefined) checkName(request.name)
+  checkNames(context, request)
   const {name: old, run} = await findJob(context, platform, request.of)
   const read = await readerOf(platform, run)
   const [specText, parametersText, code, patch, packages] = await Promise.all([

@@ -1,13 +1,22 @@
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
-import {loadTemplate, type Template} from '../templates/load-template.js'
+import type {Template} from '../templates/load-template.js'
 import {parameterValues} from '../templates/parameters.js'
 import {render} from '../templates/render.js'
 import {withoutFixed} from '../templates/search-space.js'
 import type {ParameterValue} from '../templates/template-schema.js'
 import type {JobSpec} from '../types/job.js'
 import type {algorithms, presets, Search, schedulers, TemplateSearch} from '../types/search.js'
-import {asAsked, checkNames, type JobPlan, ofTemplateItself, type TrainRequest, uploadOf, wrongKind} from './plan.js'
+import {
+  asAsked,
+  checkNames,
+  type JobPlan,
+  ofTemplateItself,
+  type TrainRequest,
+  templateOf,
+  uploadOf,
+  wrongKind,
+} from './plan.js'
 
 /** What was typed after `mlv tune`. */
 export interface TuneRequest extends Omit<TrainRequest, 'argv'> {
@@ -31,8 +40,8 @@ const RETRIES = 2
 
 /** Decides everything about a sweep that can be decided here; every wrong word of the request ends here. */
 export async function planTune(context: Context, request: TuneRequest): Promise<JobPlan> {
-  checkNames(request)
-  const template = await loadTemplate(context, request.template ?? DEFAULT_TEMPLATE)
+  checkNames(context, request)
+  const template = await templateOf(context, request, DEFAULT_TEMPLATE)
   if (template.kind !== 'tune' || !template.search) throw wrongKind(context, template)
   const preset = presetOf(context, template, template.search, request.preset)
   const given = {...request, epochs: request.epochs ?? preset.epochs?.toString()}

@@ -135,7 +135,7 @@ const LONGEST_MESSAGE = 300
 
 function oneLine(message: string): string {
   const line = message.replace(/\s+/g, ' ').trim().replace(/\.$/, '')
-  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line || 'no reason given'
+  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}...` : line || 'no reason given'
 }
 
 /** What really happened may be wrapped, sometimes twice: a time-out in an abort, a refusal in one for each address. */

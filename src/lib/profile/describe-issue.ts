@@ -88,7 +88,7 @@ export function show(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'a group of keys'
   if (value === null) return 'empty'
   const text = typeof value === 'string' ? JSON.stringify(hidePasswords(value)) : String(value)
-  return text.length > 60 ? `${text.slice(0, 57)}…"` : text
+  return text.length > 60 ? `${text.slice(0, 56)}..."` : text
 }
 
 function schemaAt(schema: z.ZodType, path: KeyPath, value: unknown): z.ZodType | undefined {

@@ -3,7 +3,7 @@ import {basename, join, relative} from 'node:path'
 
 import type {Context} from '../context.js'
 import {MlvError} from '../errors.js'
-import {didYouMean} from '../nearest.js'
+import {didYouMean, nearest} from '../nearest.js'
 import {describeIssues} from '../profile/describe-issue.js'
 import {readYamlFile} from '../profile/yaml-file.js'
 import {type TemplateFile, templateFileSchema} from './template-schema.js'
@@ -46,16 +46,24 @@ export async function listTemplates(context: TemplateContext): Promise<TemplateE
   )
 }
 
-/** One template by its name; says so when the project's own stands in front of a built-in one. */
-export async function loadTemplate(context: TemplateContext, name: string): Promise<Template> {
+/**
+ * One template by its name; says so when the project's own stands in front of a built-in one. `again` makes the line that
+ * was typed with the name that was meant.
+ */
+export async function loadTemplate(
+  context: TemplateContext,
+  name: string,
+  again?: (meant: string) => string,
+): Promise<Template> {
   const places = await findTemplates(context)
   const place = places.find(candidate => candidate.name === name)
   if (!place) {
     const names = places.map(candidate => candidate.name)
     const hint = didYouMean(name, names)
+    const meant = nearest(name, names)
     throw new MlvError('MLV_TEMPLATE_UNKNOWN', `There is no template ${JSON.stringify(name)}.${hint}`, {
       details: [`Templates: ${names.join(', ')}.`],
-      tryThis: [context.command('templates list')],
+      tryThis: [...(meant && again ? [context.command(again(meant))] : []), context.command('templates list')],
     })
   }
   const template = await readTemplate(place, context)

@@ -24,12 +24,12 @@ describe('a command line that is suggested', () => {
 it('a name that is suggested for a wrong one can be used', () => {
   const suggested = (wrong: string) => {
     try {
-      return checkName(wrong)
+      return checkName(wrong, '--name', (flag, value) => `mlv train ${flag} ${value}`)
     } catch (error) {
       return (error as {tryThis: string[]}).tryThis[0]
     }
   }
-  expect(suggested('a b/ü')).toBe('Use --name a-b-u')
-  expect(suggested('a b/日')).toBe('Use --name a-b')
-  expect(suggested('///')).toBe('Use --name my-job')
+  expect(suggested('a b/ü')).toBe('mlv train --name a-b-u')
+  expect(suggested('a b/日')).toBe('mlv train --name a-b')
+  expect(suggested('///')).toBe('mlv train --name my-job')
 })
