@@ -35,7 +35,7 @@ def learnt(events: list[dict[str, Any]]) -> list[Any]:
     return [event["metrics"] for event in events if event["event"] in ("epoch", "result")]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_same_entry_under_torchrun_and_on_ray_learns_the_same_and_a_damaged_checkpoint_is_passed_over(
     mlflow_server: MlflowServer, ray_head: RayHead, tmp_path: Path
 ) -> None:
@@ -61,7 +61,7 @@ def test_the_same_entry_under_torchrun_and_on_ray_learns_the_same_and_a_damaged_
     assert learnt(job.events()) == by_torchrun[1:]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_loss_that_is_no_number_is_the_reason_of_the_run_and_mlvision_may_come_with_the_job(
     mlflow_server: MlflowServer, ray_head: RayHead, tmp_path: Path
 ) -> None:

@@ -103,7 +103,7 @@ parse_lightning({CONFIG!r})
     assert "mlv setup" in ended.stderr
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_sweep_of_a_lightning_module_runs_on_ray_and_its_numbers_are_rays_own(
     ray_head: RayHead, tmp_path: Path
 ) -> None:

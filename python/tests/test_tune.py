@@ -48,7 +48,7 @@ def states(book: Book) -> list[str]:
     return [book.trials[number].state for number in sorted(book.trials)]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_numbers_are_those_of_rays_own_results(ray_head: RayHead, tmp_path: Path) -> None:
     book, rays = run(ray_head, tmp_path, {"trials": 9, "scheduler": "asha"})
     ours = {
@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_rays_own_results(ray_head: RayHead, tmp_path: 
     assert "stopped_early" in states(book)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_loss_that_is_no_number_ends_its_trial_with_the_reason(ray_head: RayHead, tmp_path: Path) -> None:
     space = {
         "optimizer.lr": {"type": "choice", "values": [0.005, 100]},
@@ -75,7 +75,7 @@ def test_a_loss_that_is_no_number_ends_its_trial_with_the_reason(ray_head: RayHe
 HOW = ["ends well", "dies once", "is told to leave twice", "is damaged and dies", "dies always"]
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(600)
 def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint_and_fails_alone_when_it_always_dies(
     ray_head: RayHead, tmp_path: Path
 ) -> None:
@@ -99,7 +99,7 @@ def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint_and_fails_alone_
     )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_sweep_that_ends_lets_its_running_trials_write_a_checkpoint_within_their_epoch(
     ray_head: RayHead, tmp_path: Path
 ) -> None:

@@ -236,4 +236,13 @@ describe('after a reboot', () => {
     const {stdout} = await journey.mlv('train', '--json', '--', 'python', 'slow.py', '1')
     expect(JSON.parse(stdout).job.state).toBe('succeeded')
   })
+
+  it('teardown names the jobs that end with the platform', async () => {
+    expect(await journey.mlv('train', '-d', '-n', 'late', '--', 'python', 'slow.py', '10000')).toMatchObject({code: 0})
+    const {code, stderr} = await journey.mlv('teardown', '--yes')
+    expect({code, stderr}).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('The job late is running, and ends now.'),
+    })
+  })
 })

@@ -18,6 +18,7 @@ import {describeSteps} from './plan-changes.js'
 import {createRunBoard} from './run-board.js'
 import {failureOf} from './run-failure.js'
 import {destroyPhases} from './run-phases.js'
+import {tellRunningJobs} from './running-jobs.js'
 import {endBadly, held} from './setup.js'
 
 export interface TeardownOptions {
@@ -79,6 +80,7 @@ async function runLocked(outer: Context, state: StateStore, phases: readonly Pha
     try {
       await endOrphans(context, journal)
       const inFlight = tellWhatWasFound(context, 'teardown', {journal, lock})
+      await tellRunningJobs(context)
       journal.append({event: 'run-started', command: 'teardown', pid: process.pid, version: context.version})
       const board = createRunBoard(context.reporter, [...phases].reverse(), new Map(), true)
       const chosen = new Set(phases.map(({id}) => id))
