@@ -181,6 +181,9 @@ describe.skipIf(!hasKit)('a cluster that fails', () => {
     const patch = JSON.stringify({status: {containerStatuses: [container]}})
     const name = pod.metadata.name
     cluster.kubectl(['-n', 'team', 'patch', 'pod', name, '--subresource=status', '--type=merge', '-p', patch])
+    // Placed before mlv has seen what ails it, it would run after all.
+    const isThere = () => get('-n', 'team', 'pods').items.some(({metadata}: Json) => metadata.name === name)
+    while (isThere() && Date.now() < deadline + 60_000) await new Promise(resolve => setTimeout(resolve, 100))
     cluster.kubectl(['uncordon', '-l', 'kwok=simulated'])
     const {code, stderr} = await child
     expect(code).toBe(1)

@@ -75,7 +75,8 @@ async function holderOf(context: Context, target: Target): Promise<string | null
     await target.state(context).ensureUnlocked()
     return null
   } catch (error) {
-    if (error instanceof MlvError && error.code === 'MLV_LOCKED') return error.message
-    throw error
+    if (!(error instanceof MlvError) || context.signal.aborted) throw error
+    // A cluster that cannot be asked is what the phases tell of.
+    return error.code === 'MLV_LOCKED' ? error.message : null
   }
 }
