@@ -74,7 +74,7 @@ describe('from nothing to a trained model, in a folder with spaces and Korean le
     const {canaries, failed} = JSON.parse(stdout)
     expect(failed).toBe(0)
     expect(canaries).toHaveLength(10)
-    expect(await readFile(join(journey.folder, '보고서 1.xml'), 'utf8')).toContain('tests="9" failures="0"')
+    expect(await readFile(join(journey.folder, '보고서 1.xml'), 'utf8')).toContain('tests="10" failures="0"')
     const list = JSON.parse((await journey.mlv('jobs', 'list', '--all', '--json')).stdout)
     expect(JSON.stringify(list)).not.toContain('mlv-verify')
     expect((await readdir(journey.stateDir)).filter(name => name.includes('mlv-verify'))).toEqual([])

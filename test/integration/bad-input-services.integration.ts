@@ -110,7 +110,9 @@ describe('a running job', () => {
     const {state: ending} = JSON.parse((await journey.mlv('jobs', 'show', 'lost', '--json')).stdout)
     expect(end).toMatchObject({
       code: ending === 'stopped' ? 101 : 100,
-      stderr: expect.stringContaining('Ray no longer knows the job: its head was stopped or lost'),
+      stderr: expect.stringMatching(
+        /Ray no longer knows the job: its head was stopped or lost|It was killed by SIGTERM/,
+      ),
     })
     isOneSentence(end, ending === 'stopped' ? 'MLV_JOB_STOPPED' : 'MLV_JOB_FAILED')
     const logs = await journey.mlv('jobs', 'logs', 'lost')
