@@ -19,9 +19,12 @@ let foreign: Server | undefined
 const state = (path: string) => readFile(join(journey.stateDir, path), 'utf8')
 const pidOf = async (service: string) => JSON.parse(await state(`services/${service}.json`)).pid as number
 
-/** Ends a service and all that it started, as a crash of the machine's memory killer would. */
+/** Ends a service and all that it started, as a crash of the machine's memory killer would; waits until it is gone. */
 async function kill(service: string): Promise<void> {
-  process.kill(-(await pidOf(service)), 'SIGKILL')
+  const pid = await pidOf(service)
+  process.kill(-pid, 'SIGKILL')
+  const stat = () => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')
+  await expect.poll(stat, {timeout: 60_000}).toMatch(/\) [ZX]/)
 }
 
 /** Starts mlv and waits until its stderr has a line. */
