@@ -1,7 +1,6 @@
 import * as Flags from '@oclif/core/flags'
 
 import {BaseCommand} from '../lib/cli/base-command.js'
-import {confirmName} from '../lib/phases/confirm.js'
 import {formatTeardown} from '../lib/phases/format.js'
 import {type TeardownResult, tearDown} from '../lib/phases/teardown.js'
 
@@ -46,8 +45,6 @@ Ends with 12 when something that nobody asked to keep could not be removed.`
   async run(): Promise<TeardownResult> {
     const {flags} = await this.parse(Teardown)
     const context = await this.context(flags)
-    // A wrong name is a mistake also where there is nothing to remove.
-    if (flags.confirm !== undefined) await confirmName(context, flags.confirm)
     const result = await tearDown({context, confirm: flags.confirm, deleteData: flags['delete-data']})
     context.reporter.result(formatTeardown(context, result))
     return result

@@ -94,3 +94,8 @@ export function describeFileError(error: unknown, path: string): unknown {
   }
   return error
 }
+
+/** A sentence as a part of another one. */
+export function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '')
+}

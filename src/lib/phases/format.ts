@@ -1,4 +1,5 @@
 import type {Context} from '../context.js'
+import {SERVICE_TITLES} from '../types/target.js'
 import {formatBytes, formatDuration} from '../ui/duration.js'
 import {formatTable} from '../ui/table.js'
 import {pad} from '../ui/text-width.js'
@@ -7,8 +8,6 @@ import type {ServiceAddress} from './services.js'
 import type {SetupResult} from './setup.js'
 import type {StatusPhase, StatusResult} from './status.js'
 import type {TeardownResult} from './teardown.js'
-
-const names: Readonly<Record<string, string>> = {mlflow: 'MLflow', ray: 'Ray'}
 
 /** The end of a setup: one headline, the addresses it made, what to type next. */
 export function formatSetup({command, environment, profile}: Context, result: SetupResult): string {
@@ -93,7 +92,7 @@ function formatPlan(
 
 function formatServices(theme: Theme, services: readonly ServiceAddress[]): string[] {
   return services.flatMap(({name, sign_in: person, url, why}) => [
-    `  ${pad(names[name] ?? name, 8)}${url ? theme.accent(url) : theme.dim(why ?? 'not there')}`,
+    `  ${pad(SERVICE_TITLES[name], 8)}${url ? theme.accent(url) : theme.dim(why ?? 'not there')}`,
     ...(person?.password_file
       ? [`  ${pad('', 8)}${theme.dim(`sign in as ${person.username}; the password is in ${person.password_file}`)}`]
       : []),

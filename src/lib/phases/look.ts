@@ -1,5 +1,5 @@
 import type {Context} from '../context.js'
-import {MlvError} from '../errors.js'
+import {MlvError, withoutStop} from '../errors.js'
 import type {Phase, PhaseId, PhaseState} from '../types/phase.js'
 import {inOrder} from './registry.js'
 
@@ -35,8 +35,4 @@ export async function lookAt(context: Context, phase: Phase): Promise<PhaseState
     if (error instanceof MlvError) return {kind: 'drifted', why: withoutStop(error.message)}
     throw error
   }
-}
-
-function withoutStop(sentence: string): string {
-  return sentence.replace(/\.$/, '')
 }

@@ -1,14 +1,14 @@
 import type {Context} from '../context.js'
 import {withPlatform} from '../jobs/platform.js'
 import type {JobClient} from '../jobs/ray-client.js'
+import {isEnded, stateOfRay} from '../jobs/states.js'
 
 const SHOWN = 5
 
 /** Names the jobs that end with the platform. One that does not answer has none that could be named. */
 export async function tellRunningJobs(context: Context): Promise<void> {
   const running = await withPlatform(context, async platform => {
-    const clients = await Promise.allSettled([platform.ray(), platform.ownJobs()])
-    const lists = clients.map(async found => (found.status === 'fulfilled' ? namesOf(found.value) : []))
+    const lists = [platform.ray(), platform.ownJobs()].map(client => client.then(namesOf).catch(() => []))
     return (await Promise.all(lists)).flat()
   }).catch(() => [])
   if (running.length === 0) return
@@ -21,5 +21,5 @@ export async function tellRunningJobs(context: Context): Promise<void> {
 
 async function namesOf(client: JobClient | undefined): Promise<string[]> {
   const jobs = (await client?.list()) ?? []
-  return jobs.flatMap(({status, submission_id: id}) => (status === 'RUNNING' || status === 'PENDING' ? [id ?? ''] : []))
+  return jobs.flatMap(({status, submission_id: id}) => (isEnded(stateOfRay(status)) ? [] : [id ?? '']))
 }

@@ -50,7 +50,9 @@ export interface TeardownResult {
 
 /** Stops and removes what setup built. Data stay, and are listed, unless they are asked for by the profile's name. */
 export async function tearDown(options: TeardownOptions): Promise<TeardownResult> {
-  const {context, deleteData} = options
+  const {confirm, context, deleteData} = options
+  // A wrong name is a mistake also where there is nothing to remove.
+  if (confirm !== undefined) await confirmName(context, confirm)
   const target = options.target ?? (await resolveTarget(context))
   const phases = options.plan ?? planOf(target)
   const base = {profile: context.profile.name, target: target.name, deleted_data: deleteData}
@@ -64,7 +66,7 @@ export async function tearDown(options: TeardownOptions): Promise<TeardownResult
   }
   const state = target.state(context)
   if (!(await state.isThere())) return {...base, deleted_data: false, phases: [], kept: [], in_flight: null}
-  if (deleteData) await confirmName(context, options.confirm)
+  if (deleteData && confirm === undefined) await confirmName(context, confirm)
   const run = await runLocked(context, state, phases, deleteData)
   const kept = await keptThings(context, phases, deleteData)
   if (deleteData) await removeStateFolder(context)

@@ -166,6 +166,8 @@ export interface Packages {
 
 export type ServiceName = 'mlflow' | 'ray'
 
+export const SERVICE_TITLES: Readonly<Record<ServiceName, string>> = {mlflow: 'MLflow', ray: 'Ray'}
+
 /** Whom jobs sign in to MLflow as. It has no grant but those on the experiments that jobs write to. */
 export const JOBS_USER = 'mlv-jobs'
 

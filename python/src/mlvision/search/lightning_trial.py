@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mlvision.errors import Stopped
 from mlvision.lightning.config import parse_lightning
-from mlvision.search.trial import DataCache, Report, Task
+from mlvision.search.trial import DataCache, Report, Task, passed_over
 
 
 def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:
@@ -16,11 +16,8 @@ def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:
     from mlvision.lightning.fit import LightningEpoch, LightningFit
 
     fit = LightningFit(config, task.folder)
-    note = None
-    if fit.unreadable:
-        where = ", ".join(fit.unreadable)
-        instead = f"the one before, of epoch {len(fit.history)}, was taken" if fit.resumed_from else "it began anew"
-        note = f"the checkpoint {where} could not be read; {instead}"
+    known = len(fit.history) if fit.resumed_from else None
+    note = passed_over(fit.unreadable, known) if fit.unreadable else None
 
     def report(one: LightningEpoch, said: str | None = None) -> Report:
         return Report(one.epoch, one.seconds, one.metrics, one.is_last, said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,12 @@ class DataCache:
         return self._data
 
 
+def passed_over(unreadable: Sequence[str], epoch: int | None) -> str:
+    """Say which checkpoints were of no use, and from what epoch the trial went on; None: it began anew."""
+    instead = "it began anew" if epoch is None else f"the one before, of epoch {epoch}, was taken"
+    return f"the checkpoint {', '.join(unreadable)} could not be read; {instead}"
+
+
 class _History(Callback):
     """Remembers what was done before this process took the trial up."""
 
@@ -65,9 +71,7 @@ class _History(Callback):
         assert self.training is not None
         self.before = list(self.training.state.history)
         if event.unreadable:
-            where = ", ".join(event.unreadable)
-            instead = f"the one before, of epoch {event.epoch}, was taken" if event.checkpoint else "it began anew"
-            self.note = f"the checkpoint {where} could not be read; {instead}"
+            self.note = passed_over(event.unreadable, event.epoch if event.checkpoint else None)
 
 
 def run_trial(task: Task, cache: DataCache) -> Iterator[Report]:

@@ -7,7 +7,7 @@ import {deploymentSchema, jobSchema} from '../../tools/kube-objects.js'
 import type {Phase, PhaseState, Step, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
 import {ingressSteps} from './ingress.js'
-import {groupPath, RELEASES} from './names.js'
+import {groupPath, PODS, RELEASES} from './names.js'
 import {lastLines, listPods} from './pods.js'
 import {refuseSettings} from './refuse-settings.js'
 import {releaseState, releaseStep, uninstall, type WantedUpgrade} from './release.js'
@@ -23,8 +23,6 @@ const recordSchema = z.object({
   before: z.object({revision: z.number(), name: z.string()}).optional(),
 })
 type Migrated = z.output<typeof recordSchema>
-const SELECTOR = `app.kubernetes.io/instance=${RELEASES.mlflow}`
-const SERVERS = `${SELECTOR},app.kubernetes.io/component=server`
 
 export const mlflowPhase: Phase = {
   id: '03-mlflow',
@@ -43,7 +41,7 @@ export const mlflowPhase: Phase = {
         plan: [`helm uninstall ${RELEASES.mlflow}`],
         async run(progress) {
           await uninstall(context, RELEASES.mlflow)
-          await waitForPodsGone(context, SELECTOR, progress)
+          await waitForPodsGone(context, PODS.mlflow, progress)
         },
       },
     ]
@@ -128,7 +126,7 @@ async function migrationSteps(context: Context): Promise<Step[]> {
 /** The revision whose servers run, or ran until an attempt to migrate was cut off. */
 async function servingRevision(context: Context, known: Migrated | undefined): Promise<number | undefined> {
   const kube = await context.kube()
-  const [pods, revisions] = await Promise.all([listPods(kube, SERVERS), readRevisions(kube, RELEASES.mlflow)])
+  const [pods, revisions] = await Promise.all([listPods(kube, PODS.servers), readRevisions(kube, RELEASES.mlflow)])
   const deployed = revisions.find(({status}) => status === 'deployed')?.version
   return pods.length === 0 ? (known?.before?.revision ?? deployed) : deployed
 }
@@ -136,13 +134,13 @@ async function servingRevision(context: Context, known: Migrated | undefined): P
 /** Nobody may write to what is copied: the Job waits until the last server has gone. */
 async function stopServers(context: Context, progress: StepProgress): Promise<void> {
   const kube = await context.kube()
-  if ((await listPods(kube, SERVERS, {withLeaving: true})).length === 0) return
+  if ((await listPods(kube, PODS.servers, {withLeaving: true})).length === 0) return
   await upgradeRelease(context.exec, kube, await wantedUpgrade(context, {migration: {enabled: true, hold: true}}))
-  await waitForPodsGone(context, SERVERS, progress)
+  await waitForPodsGone(context, PODS.servers, progress)
 }
 
 async function wasCutOff(context: Context): Promise<boolean> {
-  const pods = await listPods(await context.kube(), `${SELECTOR},app.kubernetes.io/component=migration`)
+  const pods = await listPods(await context.kube(), `${PODS.mlflow},app.kubernetes.io/component=migration`)
   const states = pods.flatMap(({status}) => status.containerStatuses ?? []).map(({state}) => state)
   const [last] = states.filter(state => state && !state.waiting).slice(-1)
   return last !== undefined && last.terminated?.exitCode !== 1
@@ -226,7 +224,7 @@ async function waitForServers(context: Context, progress: StepProgress): Promise
   const kube = await context.kube()
   await waitFor(context, {
     what: 'MLflow',
-    selector: SERVERS,
+    selector: PODS.servers,
     progress,
     async isDone() {
       const found = await kube.get(deploymentPath(kube.namespace), deploymentSchema)

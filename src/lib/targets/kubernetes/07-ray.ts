@@ -4,15 +4,12 @@ import type {Phase, PhaseState, StepProgress} from '../../types/phase.js'
 import {readBucket} from './bucket.js'
 import {ingressSteps} from './ingress.js'
 import {removeJobClusters} from './job-clusters.js'
-import {JOB_LABEL, RELEASES, rayClusterPath} from './names.js'
+import {JOB_LABEL, PODS, RELEASES, rayClusterPath} from './names.js'
 import {operatorNamespace, operatorSteps, removeOperator} from './operator.js'
 import {isReady, listPods} from './pods.js'
 import {releaseState, releaseStep, uninstall, type WantedUpgrade} from './release.js'
 import {digestOfValues, rayValues, readChart} from './values.js'
 import {waitFor, waitForPodsGone, waitUntilGone} from './waiting.js'
-
-const CLUSTER = `ray.io/cluster=${RELEASES.ray}`
-export const HEAD = `${CLUSTER},ray.io/node-type=head`
 
 /** A Ray cluster that grows and shrinks, with token auth. */
 export const rayPhase: Phase = {
@@ -41,7 +38,7 @@ export const rayPhase: Phase = {
         if (jobs > 0) await waitForPodsGone(context, JOB_LABEL, progress)
         await uninstall(context, RELEASES.ray)
         await waitUntilGone(context, rayClusterPath(kube.namespace, RELEASES.ray), 'RayCluster ray', progress)
-        await waitForPodsGone(context, CLUSTER, progress)
+        await waitForPodsGone(context, PODS.ray, progress)
         await removeOperator(context)
       },
     },
@@ -72,9 +69,9 @@ async function rayState(context: Context): Promise<PhaseState> {
   const wanted = await wantedUpgrade(context)
   const state = await releaseState(context, wanted)
   if (state) return state
-  const [head] = await listPods(kube, HEAD)
+  const [head] = await listPods(kube, PODS.head)
   if (!head || !isReady(head)) return {kind: 'drifted', why: 'the pod of the head is not ready'}
-  const workers = (await listPods(kube, `${CLUSTER},ray.io/node-type=worker`)).length
+  const workers = (await listPods(kube, PODS.workers)).length
   return {kind: 'ready', detail: `Ray ${wanted.appVersion}, ${workers} ${workers === 1 ? 'worker' : 'workers'} now`}
 }
 
@@ -82,12 +79,12 @@ async function waitForHead(context: Context, progress: StepProgress): Promise<vo
   const kube = await context.kube()
   await waitFor(context, {
     what: 'The Ray head',
-    selector: HEAD,
+    selector: PODS.head,
     progress,
     async isDone() {
       const [cluster, pods] = await Promise.all([
         kube.get(rayClusterPath(kube.namespace, RELEASES.ray), rayClusterSchema),
-        listPods(kube, HEAD),
+        listPods(kube, PODS.head),
       ])
       // An upgrade ends the old head: a ready pod counts once the operator has nothing left to change.
       const isSettled = cluster?.status?.state === 'ready'

@@ -5,9 +5,9 @@ import {statusOf} from '../../tools/http.js'
 import {rayClusterPlanSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import {Secret} from '../../tools/secret.js'
-import {type Connection, JOBS_USER, type MachineShape, type ServiceName} from '../../types/target.js'
+import {type Connection, JOBS_USER, type MachineShape, SERVICE_TITLES, type ServiceName} from '../../types/target.js'
 import {readFleet, readServers} from './fleet.js'
-import {askIngress, ingressAddress, TITLES, unreached} from './ingress.js'
+import {ingressAddress, unreached} from './ingress.js'
 import {jobClusters} from './job-clusters.js'
 import {knockAtRay} from './knock.js'
 import {
@@ -38,28 +38,33 @@ export function connectCluster(context: Context): Connection {
       cause,
       tryThis: [context.command('setup'), context.command('status')],
     })
-  const reach = async (name: ServiceName, service: string, port: number, isUp: (url: string) => Promise<boolean>) => {
-    const what = TITLES[name]
+  const reach = async (
+    name: ServiceName,
+    service: string,
+    port: number,
+    ask: (url: string) => Promise<number | undefined>,
+  ) => {
+    const what = SERVICE_TITLES[name]
     // The cluster of one job alone has no address of its own.
     const address = service === SERVICES[name] ? ingressAddress(context, name) : undefined
     if (address !== undefined) {
-      if (await isUp(address)) return {url: address}
-      const status = await askIngress(context, name)
-      throw await unreached(context, name, status === undefined ? 'no answer' : `HTTP ${status}`)
+      const answer = await ask(address)
+      if (answer === 200) return {url: address}
+      throw await unreached(context, name, answer)
     }
     const kube = await context.kube()
     const local = await kube.tunnel(`service/${service}`, port).catch(error => {
       throw error instanceof MlvError && error.code === 'MLV_TUNNEL' ? notRunning(what, error) : error
     })
     const url = `http://127.0.0.1:${local}`
-    if (!(await isUp(url))) throw notRunning(what)
+    if ((await ask(url)) !== 200) throw notRunning(what)
     return {url, isTunnel: true}
   }
   const reachRay = async (service: string, port: number, canAdd?: readonly MachineShape[]) => {
     const found = await readSecret(await context.kube(), SECRETS.ray)
     const token = new Secret(found?.auth_token ?? '')
     const headers = {authorization: `Bearer ${token.reveal()}`}
-    const reached = await reach('ray', service, port, async at => (await status(`${at}/api/jobs/`, headers)) === 200)
+    const reached = await reach('ray', service, port, at => status(`${at}/api/jobs/`, headers))
     const tokenCommand = secretCommand(await context.kube(), SECRETS.ray, 'auth_token')
     return {...reached, token, tokenCommand, python: 'python', isElsewhere: true, ...(canAdd && {canAdd})}
   }
@@ -77,7 +82,7 @@ export function connectCluster(context: Context): Connection {
     async mlflow() {
       const kube = await context.kube()
       const [reached, admin] = await Promise.all([
-        reach('mlflow', RELEASES.mlflow, MLFLOW_PORT, async at => (await status(`${at}/health`)) === 200),
+        reach('mlflow', RELEASES.mlflow, MLFLOW_PORT, at => status(`${at}/health`)),
         readCredential(context, ADMIN),
       ])
       if (!admin) throw notRunning('MLflow')

@@ -1,18 +1,18 @@
 import type {Context} from '../../context.js'
+import {withoutStop} from '../../errors.js'
 import {eventSchema, listOf} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import type {Hindrance} from '../../types/target.js'
-import {corePath, JOB_LABEL, jobClusterName, RELEASES} from './names.js'
+import {corePath, JOB_LABEL, jobClusterName, PODS, RELEASES} from './names.js'
 import {isReady, listPods, troubleOf} from './pods.js'
 
-const WORKERS = `ray.io/cluster=${RELEASES.ray},ray.io/node-type=worker`
 /** Events older than this tell of another day. */
 const RECENT_MS = 15 * 60_000
 
 /** What keeps workers from coming: pods that do not start, and pods that may not even be made. */
 export async function clusterHindrances(context: Context, ownClusterOf?: string): Promise<Hindrance[]> {
   const kube = await context.kube()
-  const pods = ownClusterOf === undefined ? WORKERS : `${JOB_LABEL}=${jobClusterName(ownClusterOf)}`
+  const pods = ownClusterOf === undefined ? PODS.workers : `${JOB_LABEL}=${jobClusterName(ownClusterOf)}`
   const waiting = (await listPods(kube, pods)).filter(pod => !isReady(pod))
   const [trouble, refused] = await Promise.all([
     troubleOf(kube, waiting),
@@ -25,7 +25,7 @@ export async function clusterHindrances(context: Context, ownClusterOf?: string)
     ...(trouble
       ? [
           {
-            what: `${word === 'pod' ? 'Pod' : 'Worker'} ${trouble.pod} does not start: ${trouble.why.replace(/\.$/, '')}.`,
+            what: `${word === 'pod' ? 'Pod' : 'Worker'} ${trouble.pod} does not start: ${withoutStop(trouble.why)}.`,
             help: `${describe} pod ${trouble.pod}`,
           },
         ]

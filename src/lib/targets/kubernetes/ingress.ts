@@ -4,13 +4,12 @@ import type {Context} from '../../context.js'
 import {MlvError} from '../../errors.js'
 import {statusOf} from '../../tools/http.js'
 import type {Step} from '../../types/phase.js'
-import type {ServiceName} from '../../types/target.js'
+import {SERVICE_TITLES, type ServiceName} from '../../types/target.js'
 import {RELEASES} from './names.js'
 
 const ASK_MS = 10_000
 const PAUSE_MS = 2000
 const HEALTH: Readonly<Record<ServiceName, string>> = {mlflow: '/health', ray: '/api/gcs_healthz'}
-export const TITLES: Readonly<Record<ServiceName, string>> = {mlflow: 'MLflow', ray: 'Ray'}
 
 /** The address by which people reach a service without a tunnel; undefined where the profile names none. */
 export const ingressAddress = ({profile}: Context, service: ServiceName): string | undefined =>
@@ -47,11 +46,10 @@ export function ingressSteps(context: Context, service: ServiceName): Step[] {
         const until = performance.now() + timeout * 60_000
         for (;;) {
           context.signal.throwIfAborted()
-          const status = await askIngress(context, service)
+          const status = await statusOf(`${address}${HEALTH[service]}`, {timeoutMs: ASK_MS, signal: context.signal})
           if (status === 200) return
-          const words = status === undefined ? 'no answer' : `HTTP ${status}`
-          if (performance.now() > until) throw await unreached(context, service, `${words} within ${timeout} min`)
-          progress.update(words)
+          if (performance.now() > until) throw await unreached(context, service, status, ` within ${timeout} min`)
+          progress.update(inWords(status))
           await pause(PAUSE_MS)
         }
       },
@@ -59,23 +57,29 @@ export function ingressSteps(context: Context, service: ServiceName): Step[] {
   ]
 }
 
-export async function askIngress(context: Context, service: ServiceName): Promise<number | undefined> {
-  const url = `${ingressAddress(context, service)}${HEALTH[service]}`
-  return statusOf(url, {timeoutMs: ASK_MS, signal: context.signal})
-}
+const inWords = (status: number | undefined): string => (status === undefined ? 'no answer' : `HTTP ${status}`)
 
 /** Of an address that does not answer: the ingress and its events are where the reason is. */
-export async function unreached(context: Context, service: ServiceName, words: string): Promise<MlvError> {
+export async function unreached(
+  context: Context,
+  service: ServiceName,
+  status: number | undefined,
+  when = '',
+): Promise<MlvError> {
   const kube = await context.kube()
   const address = ingressAddress(context, service)
   const name = RELEASES[service]
-  return new MlvError('MLV_NOT_RUNNING', `${TITLES[service]} does not answer at ${address}: ${words}.`, {
-    tryThis: [
-      `curl -sS -o /dev/null -w '%{http_code}\\n' ${address}${HEALTH[service]}`,
-      ...(context.profile.settings.ingress.class === undefined
-        ? []
-        : [`kubectl --context ${kube.context} -n ${kube.namespace} describe ingress ${name}`]),
-      context.command('status'),
-    ],
-  })
+  return new MlvError(
+    'MLV_NOT_RUNNING',
+    `${SERVICE_TITLES[service]} does not answer at ${address}: ${inWords(status)}${when}.`,
+    {
+      tryThis: [
+        `curl -sS -o /dev/null -w '%{http_code}\\n' ${address}${HEALTH[service]}`,
+        ...(context.profile.settings.ingress.class === undefined
+          ? []
+          : [`kubectl --context ${kube.context} -n ${kube.namespace} describe ingress ${name}`]),
+        context.command('status'),
+      ],
+    },
+  )
 }

@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import type {Context} from '../../context.js'
-import {MlvError} from '../../errors.js'
+import {MlvError, withoutStop} from '../../errors.js'
 import {KubeError} from '../../tools/kube-error.js'
 import {
   anySchema,
@@ -26,6 +26,8 @@ const KEPT_MS = 3_600_000
 const START_GRACE_MS = 60_000
 const OURS = 'app.kubernetes.io/managed-by=mlv'
 
+const ourJobsPath = ({namespace}: Kube) => `${rayJobPath(namespace)}?labelSelector=${encodeURIComponent(OURS)}`
+
 export interface JobClustersOptions {
   jobs(): Promise<JobsEndpoint>
   /** Through a tunnel to that service. */
@@ -36,9 +38,7 @@ export interface JobClustersOptions {
 export function jobClusters(context: Context, {jobs, reach}: JobClustersOptions): JobClusters {
   const {deadline, linger, retries, start} = context.profile.settings.jobClusters
   const limits = {deadline: Math.ceil(deadline * 3600), start: Math.ceil(start * 60), linger, retries}
-  const all = async (kube: Kube) =>
-    (await kube.get(`${rayJobPath(kube.namespace)}?labelSelector=${encodeURIComponent(OURS)}`, listOf(rayJobSchema)))
-      ?.items ?? []
+  const all = async (kube: Kube) => (await kube.get(ourJobsPath(kube), listOf(rayJobSchema)))?.items ?? []
 
   return {
     // A little more: the operator's own end of the wait has the cause.
@@ -66,9 +66,9 @@ export function jobClusters(context: Context, {jobs, reach}: JobClustersOptions)
       const state = toState(found, limits, null)
       if (state.status === 'PENDING') return withPods(kube, state, name)
       if (found.status.reason !== NOT_STARTED) return state
-      const trouble = await troubleIn(kube, name)
+      const trouble = await troubleOf(kube, await listPods(kube, `${JOB_LABEL}=${name}`))
       const cause = trouble ? `pod ${trouble.pod}: ${trouble.why}` : await refusedPods(kube, name)
-      return cause ? {...state, message: `${state.message}: ${cause.replace(/\.$/, '')}`} : state
+      return cause ? {...state, message: `${state.message}: ${withoutStop(cause)}`} : state
     },
     list: async () => (await all(await context.kube())).map(found => toState(found, limits, null)),
     async ray(id) {
@@ -156,8 +156,7 @@ async function forgetOld(
 
 /** Every job's own cluster of the namespace goes, and what it runs with it. */
 export async function removeJobClusters(kube: Kube): Promise<number> {
-  const path = `${rayJobPath(kube.namespace)}?labelSelector=${encodeURIComponent(OURS)}`
-  const found = (await kube.get(path, listOf(anySchema)))?.items ?? []
+  const found = (await kube.get(ourJobsPath(kube), listOf(anySchema)))?.items ?? []
   for (const {metadata} of found) await removeJobCluster(kube, metadata.name)
   return found.length
 }
@@ -165,28 +164,21 @@ export async function removeJobClusters(kube: Kube): Promise<number> {
 /** What its pods suffer from; one that can never start ends the wait. */
 async function withPods(kube: Kube, state: JobClusterState, name: string): Promise<JobClusterState> {
   const pods = await listPods(kube, `${JOB_LABEL}=${name}`)
-  const trouble = await troubleIn(kube, name, pods)
-  if (trouble?.isFinal) return {...state, status: 'FAILED', isStuck: true, message: await lastWords(kube, trouble)}
+  const trouble = await troubleOf(kube, pods)
+  if (trouble?.isFinal)
+    return {...state, status: 'FAILED', isStuck: true, message: await lastWords(kube, pods, trouble)}
   const ready = pods.filter(isReady).length
   const count = `its cluster is made: ${ready} of ${pods.length} pods are ready`
-  if (trouble) return {...state, message: `pod ${trouble.pod} does not start: ${trouble.why.replace(/\.$/, '')}`}
+  if (trouble) return {...state, message: `pod ${trouble.pod} does not start: ${withoutStop(trouble.why)}`}
   const refused = await refusedPods(kube, name)
-  if (refused) return {...state, message: `the cluster refuses a pod: ${refused.replace(/\.$/, '')}`}
+  if (refused) return {...state, message: `the cluster refuses a pod: ${withoutStop(refused)}`}
   return {...state, message: pods.length === 0 ? 'its cluster is made' : count}
 }
 
-async function troubleIn(kube: Kube, name: string, known?: readonly Pod[]): Promise<PodTrouble | undefined> {
-  const pods = known ?? (await listPods(kube, `${JOB_LABEL}=${name}`))
-  return troubleOf(
-    kube,
-    pods.filter(pod => !isReady(pod)),
-  )
-}
-
-async function lastWords(kube: Kube, {pod: name, why}: PodTrouble): Promise<string> {
-  const pod = (await listPods(kube, JOB_LABEL)).find(({metadata}) => metadata.name === name)
+async function lastWords(kube: Kube, pods: readonly Pod[], {pod: name, why}: PodTrouble): Promise<string> {
+  const pod = pods.find(({metadata}) => metadata.name === name)
   const words = pod ? (await lastLines(kube, pod)).join(' | ') : ''
-  return `pod ${name} cannot start: ${why.replace(/\.$/, '')}${words && `; it said: ${words}`}`
+  return `pod ${name} cannot start: ${withoutStop(why)}${words && `; it said: ${words}`}`
 }
 
 function neverFits({command}: Context): MlvError {

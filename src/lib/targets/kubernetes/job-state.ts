@@ -1,3 +1,4 @@
+import {withoutStop} from '../../errors.js'
 import type {RayJobObject} from '../../tools/kube-objects.js'
 import type {JobClusterState} from '../../types/target.js'
 import {formatDuration} from '../../ui/duration.js'
@@ -34,7 +35,7 @@ export function statusOf({jobDeploymentStatus, jobStatus}: RayJobObject['status'
 
 /** Why its cluster failed it; null where it ended by itself, which its own words tell. */
 export function failureOf({message, reason}: RayJobObject['status'], {deadline, start}: Limits): string | null {
-  const said = message ? `: ${message.replace(/\.$/, '')}` : ''
+  const said = message ? `: ${withoutStop(message)}` : ''
   switch (reason) {
     case undefined:
     case '':

@@ -2,14 +2,13 @@ import {setTimeout as pause} from 'node:timers/promises'
 import {z} from 'zod'
 
 import type {Context} from '../../context.js'
-import {MlvError} from '../../errors.js'
+import {MlvError, withoutStop} from '../../errors.js'
 import {KubeError} from '../../tools/kube-error.js'
 import {anySchema, headPodSchema, listOf, podSchema} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import type {Knock} from '../../types/target.js'
 import type {Traces} from '../../types/traces.js'
-import {HEAD} from './07-ray.js'
-import {corePath, groupPath, namespacePath, RAY_PORT} from './names.js'
+import {corePath, groupPath, namespacePath, PODS, RAY_PORT} from './names.js'
 import {troubleOf} from './pods.js'
 
 const GCS_PORT = 6379
@@ -36,7 +35,7 @@ interface Bench {
 /** A pod of this namespace and one of a namespace that exists for the time of it try the head's ports. */
 export async function knockAtRay(context: Context, name: string, bench: Bench): Promise<Knock> {
   const kube = await context.kube()
-  const path = `${corePath(kube.namespace, 'pods')}?labelSelector=${encodeURIComponent(HEAD)}`
+  const path = `${corePath(kube.namespace, 'pods')}?labelSelector=${encodeURIComponent(PODS.head)}`
   const head = (await kube.call('GET', path, listOf(headPodSchema))).items.find(({status}) => status.podIP)
   if (!head) throw new MlvError('MLV_NOT_RUNNING', 'There is no pod of the Ray head.')
   const policy = await kube.get(groupPath('networking.k8s.io/v1', kube.namespace, 'networkpolicies', 'ray'), anySchema)
@@ -132,7 +131,7 @@ async function knockFrom(kube: Kube, namespace: string, job: object, bench: Benc
     if (ended) return portsSchema.catch([]).parse(parsed(ended.state?.terminated?.message))
     if (performance.now() > until) {
       const why = (await troubleOf(kube, items))?.why ?? 'its pod did not start'
-      return `Nobody could knock from namespace ${namespace}: ${why.replace(/\.$/, '')}.`
+      return `Nobody could knock from namespace ${namespace}: ${withoutStop(why)}.`
     }
     await pause(POLL_MS, undefined, {signal: bench.signal})
   }

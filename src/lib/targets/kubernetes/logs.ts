@@ -6,14 +6,10 @@ import {MlvError} from '../../errors.js'
 import type {Pod} from '../../tools/kube-objects.js'
 import type {Kube} from '../../tools/kube-session.js'
 import type {ServiceName} from '../../types/target.js'
-import {HEAD} from './07-ray.js'
-import {corePath, RELEASES} from './names.js'
+import {corePath, PODS} from './names.js'
 import {isReady, listPods} from './pods.js'
 
-const SELECTORS = {
-  mlflow: `app.kubernetes.io/instance=${RELEASES.mlflow},app.kubernetes.io/component=server`,
-  ray: HEAD,
-} as const
+const SELECTORS = {mlflow: PODS.servers, ray: PODS.head} as const
 const PAUSE_MS = 500
 
 /** The log of a service's pod; with `follow` over its end to the pod that takes its place. */

@@ -13,6 +13,14 @@ export const RAY_CLIENT_PORT = 10001
 export const RAY_PORT = 8265
 export const RAY_HEAD = 'ray-head-svc'
 export const ADMIN = 'admin'
+/** Which pods are which. */
+export const PODS = {
+  mlflow: `app.kubernetes.io/instance=${RELEASES.mlflow}`,
+  servers: `app.kubernetes.io/instance=${RELEASES.mlflow},app.kubernetes.io/component=server`,
+  ray: `ray.io/cluster=${RELEASES.ray}`,
+  head: `ray.io/cluster=${RELEASES.ray},ray.io/node-type=head`,
+  workers: `ray.io/cluster=${RELEASES.ray},ray.io/node-type=worker`,
+} as const
 export const PROFILE_LABEL = 'mlv.dev/profile'
 /** Where pods of Ray find the sign-in of jobs. */
 export const CREDENTIALS_FOLDER = '/etc/mlv/mlflow'

@@ -24,9 +24,9 @@ export async function listPods(kube: Kube, selector: string, {withLeaving = fals
 export const isReady = ({status}: Pod): boolean =>
   status.conditions.some(({status: value, type}) => type === 'Ready' && value === 'True')
 
-/** What the first pod that is in trouble suffers from; undefined where all only start. */
+/** What the first pod that is not ready suffers from; undefined where all only start. */
 export async function troubleOf(kube: Kube, pods: readonly Pod[]): Promise<PodTrouble | undefined> {
-  for (const pod of pods) {
+  for (const pod of pods.filter(one => !isReady(one))) {
     const found = ofContainers(pod) ?? endOf(pod) ?? (await ofEvents(kube, pod))
     if (found) return {pod: pod.metadata.name, ...found}
   }

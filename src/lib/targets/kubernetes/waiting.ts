@@ -1,7 +1,7 @@
 import {setTimeout as pause} from 'node:timers/promises'
 
 import type {Context} from '../../context.js'
-import {MlvError} from '../../errors.js'
+import {MlvError, withoutStop} from '../../errors.js'
 import {anySchema, type Pod} from '../../tools/kube-objects.js'
 import type {StepProgress} from '../../types/phase.js'
 import {type Crash, watchCrashes} from './crashes.js'
@@ -29,10 +29,7 @@ export async function waitFor(context: Context, waiting: Waiting): Promise<void>
     if (done === true) return
     const crash = await crashes.look()
     const pods = await listPods(kube, selector)
-    const trouble = await troubleOf(
-      kube,
-      pods.filter(pod => !isReady(pod)),
-    )
+    const trouble = await troubleOf(kube, pods)
     const failure = typeof done === 'string' ? done : crash?.why
     const isLate = performance.now() > until
     if (failure || trouble?.isFinal || isLate)
@@ -59,7 +56,7 @@ async function notReady(context: Context, {selector, what}: Waiting, seen: Seen)
   const late = isLate ? ` within ${context.profile.settings.kubernetes.timeout} min` : ''
   return new MlvError(
     isImage ? 'MLV_CLUSTER_IMAGE' : 'MLV_CLUSTER_WAIT',
-    `${what} did not become ready${late}: ${why.replace(/\.$/, '')}.`,
+    `${what} did not become ready${late}: ${withoutStop(why)}.`,
     {
       details: crash?.lines ?? (suffering ? await lastLines(kube, suffering) : []),
       tryThis: [

@@ -38,7 +38,7 @@ export async function choosePorts(context: Context): Promise<Ports> {
     const [wanted, before] = [fixed[name], known[name]]
     if (wanted !== undefined) {
       // Before it is written down: an address that somebody else answers at would be handed his passwords.
-      if (wanted !== before && !(await isFree(wanted))) await refuseForeign(context, name, wanted)
+      if (wanted !== before) await refuseForeign(context, name, wanted)
       chosen[name] = wanted
     } else if (before !== undefined && !Object.values(fixed).includes(before)) chosen[name] = before
     else chosen[name] = await freePort(FIRST_TRIED[name], Object.values(chosen))
@@ -91,11 +91,12 @@ const isFixed = ({profile}: Context, name: keyof Ports): boolean =>
 
 async function refuseTaken(context: Context, name: keyof Ports): Promise<void> {
   const port = (await readPorts(context))?.[name]
-  if (port !== undefined && isFixed(context, name) && !(await isFree(port))) await refuseForeign(context, name, port)
+  if (port !== undefined && isFixed(context, name)) await refuseForeign(context, name, port)
 }
 
 /** A process of this profile makes way for the one that is started in its place. */
 async function refuseForeign(context: Context, name: keyof Ports, port: number): Promise<void> {
+  if (await isFree(port)) return
   const listener = await listenerOf(context, port)
   const ours = await processesWithVariable(context.exec, 'MLV_STATE_DIR', context.stateDir)
   const isOurs = typeof listener === 'object' && ours.some(({pid}) => pid === listener.pid)

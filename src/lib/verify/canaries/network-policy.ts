@@ -1,4 +1,4 @@
-import {MlvError} from '../../errors.js'
+import {MlvError, withoutStop} from '../../errors.js'
 import type {Bench, Canary} from '../canary.js'
 
 /** Whoever shares the cluster is kept from Ray's ports, token or not. */
@@ -31,7 +31,7 @@ function weaker(bench: Bench, what: string): {warning: string} {
 const ports = (seen: readonly number[]): string => `port ${seen.join(' and ')}`
 
 function wrong({context}: Bench, what: string): MlvError {
-  return new MlvError('MLV_VERIFY_CANARY', `${what.replace(/\.$/, '')}.`, {
+  return new MlvError('MLV_VERIFY_CANARY', `${withoutStop(what)}.`, {
     tryThis: [
       'Install a network plugin that enforces NetworkPolicy, such as Calico or Cilium.',
       context.command('config show --origin'),

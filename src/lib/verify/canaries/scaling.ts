@@ -1,7 +1,7 @@
 import {setTimeout as pause} from 'node:timers/promises'
 import {z} from 'zod'
 
-import {MlvError} from '../../errors.js'
+import {MlvError, withoutStop} from '../../errors.js'
 import {createRayClient, type RayClient} from '../../jobs/ray-client.js'
 import {resolveTarget} from '../../targets/resolve.js'
 import {formatArgv} from '../../tools/exec.js'
@@ -103,7 +103,7 @@ async function shrink(bench: Bench, peak: number, idleSeconds: number): Promise<
 const secondsSince = (began: number): string => `${((performance.now() - began) / 1000).toFixed(1)} s`
 
 function wrong({context}: Bench, what: string): MlvError {
-  return new MlvError('MLV_VERIFY_CANARY', `${what.replace(/\.$/, '')}.`, {
+  return new MlvError('MLV_VERIFY_CANARY', `${withoutStop(what)}.`, {
     tryThis: [context.command('logs ray'), context.command('status')],
   })
 }
